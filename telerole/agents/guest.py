@@ -1,0 +1,70 @@
+"""Speakers that are no model: a plain function, and a person at the keyboard."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from telerole.agents.speech import spoken
+from telerole.endings import put_down
+from telerole.errors import BackendError, BadReply, EmptyReply
+from telerole.prompts import HANG_UP
+from telerole.speaker import Call, Said
+
+Answer = Callable[[Call], "str | Said | Awaitable[str | Said]"]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of the call in a chair: it returns the next line, or a `Said`. What it raises is a failed call."""
+
+    function: Answer
+
+    @property
+    def name(self) -> str:
+        """``function:`` and the function's name."""
+        return f"function:{getattr(self.function, '__name__', type(self.function).__name__)}"
+
+    async def speak(self, call: Call) -> Said:
+        """Call the function."""
+        try:
+            answer = self.function(call)
+            said = await answer if inspect.isawaitable(answer) else answer
+        except BackendError:
+            raise
+        except Exception as error:
+            raise BadReply(f"{self.name} raised {type(error).__name__}: {error}") from error
+        if isinstance(said, Said):
+            return said
+        return _said(call, said, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody at the keyboard: sees what the other side says and types an answer; an empty line hangs up."""
+
+    read: Callable[[str], str] = input
+    show: Callable[[str], None] = print
+
+    @property
+    def name(self) -> str:
+        """``human``."""
+        return "human"
+
+    async def speak(self, call: Call) -> Said:
+        """Show the last line and read the answer, without blocking other calls."""
+        if call.turns:
+            self.show(f"{call.turns[-1].role}: {call.turns[-1].text}")
+        line = await asyncio.to_thread(self.read, f"you ({call.role}): ")
+        return _said(call, line.strip() or HANG_UP[call.scenario.language], self.name)
+
+
+def _said(call: Call, line: str, name: str) -> Said:
+    speech = spoken(line, call.role)
+    if speech.hung_up:
+        return Said(speech.text, put_down(call.turns, speech.text, call.scenario.language), repairs=speech.repairs)
+    if not speech.text:
+        raise EmptyReply(f"{name} said nothing")
+    return Said(speech.text, repairs=speech.repairs)

@@ -1,0 +1,157 @@
+"""The library of personas, strategies, profile templates and the seed corpus: list, load by name, sample scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from random import Random
+from typing import Any, Self, TypeVar
+
+from telerole.errors import InputError, nearest
+from telerole.lines import Line
+from telerole.persona import Persona, Role
+from telerole.profile import Profile, ProfileTemplate
+from telerole.records import LANGUAGES, Language, Prepare, Record, load
+from telerole.scenario import Scenario
+from telerole.script import Script
+from telerole.speaker import derive_seed
+from telerole.strategy import Strategy
+
+R = TypeVar("R", bound=Record)
+N = TypeVar("N", Persona, ProfileTemplate, Strategy, Script, Profile, Scenario)
+
+
+class Seed(Record):
+    """A script with the profile and strategy drawn from it, by name: where a role-play starts (paper 4.2)."""
+
+    script: str
+    profile: str
+    strategy: str
+
+
+class Catalog:
+    """Everything in one library, loaded from its folders.
+
+    `personas` and `strategies` hold YAML files at any depth (profile templates under ``profile_templates``);
+    `data` holds ``scripts.*.jsonl``, ``profiles.*.jsonl``, ``seeds.*.jsonl`` and ``lines.*.jsonl``. Raises
+    `FileError`, or `InputError` where two records share a name.
+    """
+
+    def __init__(self, personas: Path, strategies: Path, data: Path) -> None:
+        templates = sorted((strategies / "profile_templates").glob("*.yaml"))
+        plans = sorted(set(strategies.rglob("*.yaml")) - set(templates))
+        self.personas = _named(_all(sorted(personas.rglob("*.yaml")), Persona))
+        self.templates = _named(_all(templates, ProfileTemplate))
+        self.strategies = _named(_all(plans, Strategy))
+        self.scripts = _named(_all(sorted(data.glob("scripts.*.jsonl")), Script))
+        self.profiles = _named(_all(sorted(data.glob("profiles.*.jsonl")), Profile, self.with_template))
+        self.seeds = list(_all(sorted(data.glob("seeds.*.jsonl")), Seed))
+        self._lines = {language: data / f"lines.{language}.jsonl" for language in LANGUAGES}
+
+    @classmethod
+    @cache
+    def bundled(cls) -> Self:
+        """The library that comes with telerole."""
+        package = Path(str(files("telerole")))
+        library = package / "library"
+        if library.is_dir():
+            return cls(library / "personas", library / "strategies", library / "data")
+        checkout = package.parent  # an editable install: the folders stand beside the package
+        return cls(checkout / "personas", checkout / "strategies", checkout / "examples" / "data")
+
+    def persona(self, name: str, role: Role | None = None) -> Persona:
+        """The persona of that name (and role); an unknown name is an `InputError` with the nearest one."""
+        known = {n: p for n, p in self.personas.items() if role in (None, p.role)}
+        return _get(known, name, role or "persona")
+
+    def strategy(self, name: str) -> Strategy:
+        """The strategy of that name."""
+        return _get(self.strategies, name, "strategy")
+
+    def script(self, name: str) -> Script:
+        """The seed script of that name."""
+        return _get(self.scripts, name, "script")
+
+    def profile(self, name: str) -> Profile:
+        """The profile of that name."""
+        return _get(self.profiles, name, "profile")
+
+    def template(self, name: str) -> ProfileTemplate:
+        """The profile template of that name."""
+        return _get(self.templates, name, "profile template")
+
+    def lines(self, language: Language) -> list[Line]:
+        """The seed corpus' lines, cleaned and labelled by act: what offline calls are worded with."""
+        return load(self._lines[language], Line)
+
+    def with_template(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """A raw profile whose template is a name, with the template itself in its place."""
+        name = raw.get("template")
+        return {**raw, "template": self.template(name)} if isinstance(name, str) else raw
+
+    def with_parts(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """A raw scenario whose parts may be names, with the records themselves in their places."""
+        found = dict(raw)
+        for part, get in (("script", self.script), ("profile", self.profile), ("strategy", self.strategy)):
+            if isinstance(raw.get(part), str):
+                found[part] = get(raw[part])
+            elif part == "profile" and isinstance(raw.get(part), dict):
+                found[part] = self.with_template(raw[part])
+        for role in ("salesperson", "merchant"):
+            if isinstance(raw.get(role), str):
+                found[role] = self.persona(raw[role], "salesperson" if role == "salesperson" else "merchant")
+        return found
+
+    def scenarios(self, path: Path | str) -> list[Scenario]:
+        """The scenarios of a file; a part may be a name of this catalog. Two with one id are an `InputError`."""
+        return list(_named(load(path, Scenario, self.with_parts)).values())
+
+    def sample(self, count: int, seed: int = 0, language: Language | None = None) -> list[Scenario]:
+        """`count` scenarios: a seed script with its profile and strategy, and personas drawn for it.
+
+        Without a language they alternate. The same seed gives the same scenarios, and a longer sample
+        starts with the shorter one.
+        """
+        if count < 1:
+            raise InputError(f"a sample holds at least 1 scenario, not {count}")
+        languages = (language,) if language else LANGUAGES
+        return [self._draw(n, languages[n % len(languages)], seed) for n in range(count)]
+
+    def _draw(self, number: int, language: Language, seed: int) -> Scenario:
+        random = Random(derive_seed("sample", seed, number))
+        seeds = [one for one in self.seeds if self.script(one.script).language == language]
+        people = [persona for persona in self.personas.values() if persona.language == language]
+        if not seeds:
+            raise InputError(f"the library holds no seed scripts in {language!r}")
+        drawn = random.choice(seeds)
+        scenario = Scenario(
+            language=language,
+            script=self.script(drawn.script),
+            profile=self.profile(drawn.profile),
+            strategy=self.strategy(drawn.strategy),
+            salesperson=random.choice([persona for persona in people if persona.role == "salesperson"]),
+            merchant=random.choice([persona for persona in people if persona.role == "merchant"]),
+        )
+        return scenario.model_copy(update={"id": f"{language}-{number:04d}-{scenario.digest[:6]}"})
+
+
+def _all(paths: Iterable[Path], kind: type[R], prepare: Prepare | None = None) -> Iterator[R]:
+    for path in paths:
+        yield from load(path, kind, prepare)
+
+
+def _named(records: Iterable[N]) -> dict[str, N]:
+    found: dict[str, N] = {}
+    for record in records:
+        if record.id in found:
+            raise InputError(f"two {type(record).__name__} records have the id {record.id!r}; rename one")
+        found[record.id] = record
+    return found
+
+
+def _get(known: dict[str, R], name: str, kind: str) -> R:
+    if name not in known:
+        raise InputError(f"no {kind} named {name!r}{nearest(name, known)}; `telerole list` shows them all")
+    return known[name]

@@ -1,0 +1,193 @@
+"""Who may sit in a chair, and how a SPEC such as ``candidate+openai:gpt-4.1`` becomes a speaker."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from telerole.agents.guest import Function, Person
+from telerole.agents.offline import OfflineMerchant, OfflineSalesperson
+from telerole.agents.role import Candidate, InRole
+from telerole.backends.base import Backend, Sampling, close
+from telerole.backends.cassette import Cassette
+from telerole.backends.limits import Budget, Gate, Limited
+from telerole.conversation import StopRule
+from telerole.errors import InputError, nearest
+from telerole.persona import Role
+from telerole.speaker import Speaker
+
+KINDS = ("offline", "local", "openai", "human")
+FORMS = "offline, local, local:FILE.gguf, openai:MODEL, openai:MODEL@BASE_URL, human, or candidate+ and one of them"
+
+Chair = Any
+"""A SPEC, a `Backend`, a `Speaker` such as `Candidate`, a function of the `Call`, or AgentChat's agents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A SPEC in its parts."""
+
+    kind: str
+    model: str = ""
+    base_url: str | None = None
+    candidate: bool = False
+
+
+def parse(spec: str) -> Spec:
+    """The parts of a SPEC; an `InputError` names the nearest right form."""
+    rest = spec.removeprefix("candidate+")
+    kind, _, model = rest.partition(":")
+    if kind not in KINDS:
+        raise InputError(f"unknown backend {spec!r}{nearest(kind, KINDS)}; use {FORMS}")
+    model, _, base_url = model.partition("@")
+    if kind == "openai" and not model:
+        raise InputError(f"{spec!r} names no model; write openai:MODEL or openai:MODEL@BASE_URL")
+    if kind in ("offline", "human") and rest != kind:
+        raise InputError(f"{spec!r}: {kind} takes nothing after it; use {FORMS}")
+    if base_url and not base_url.startswith(("http://", "https://")):
+        raise InputError(f"{spec!r}: the address must begin with http:// or https://, not {base_url!r}")
+    return Spec(kind, model, base_url or None, rest != spec)
+
+
+@dataclass(slots=True)
+class Chairs:
+    """Seats guests for one run: chairs on the same endpoint share its gate, and all share the budget."""
+
+    sampling: Sampling = field(default_factory=Sampling)
+    budget: Budget | None = None
+    cassette: Cassette | None = None
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    opened: list[Backend] = field(default_factory=list)
+    used: list[Backend] = field(default_factory=list)
+    running: int = 0
+    gates: dict[object, Gate] = field(default_factory=dict)
+
+    def seat(self, guest: Chair, role: Role) -> Speaker:
+        """The speaker that `guest` makes in the chair of `role`."""
+        if isinstance(guest, str):
+            return self._from_spec(guest, role)
+        if hasattr(guest, "speak"):
+            return self._limited(guest)
+        if hasattr(guest, "generate"):
+            return InRole(self._shared(guest), role, self.sampling)
+        if (theirs := _from_autogen(guest, self, role)) is not None:
+            return theirs
+        if callable(guest):
+            return Function(guest)
+        raise InputError(
+            f"{type(guest).__name__} cannot sit in the {role}'s chair; give a SPEC ({FORMS}), a Backend, a Candidate, "
+            "a function of the Call, or an AgentChat agent"
+        )
+
+    async def reach(self) -> None:
+        """Ask each backend that can tell whether its endpoint is there; raises `BackendError` where it is not."""
+        if self._replaying:
+            return
+        for backend in self.used:
+            if (reach := getattr(backend, "reach", None)) is not None:
+                await reach()
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """While calls are made; after the last of them connections are dropped, so that none is left behind."""
+        self.running += 1
+        try:
+            yield
+        finally:
+            self.running -= 1
+            for backend in self.opened if not self.running else ():
+                if (idle := getattr(backend, "idle", None)) is not None:
+                    await idle()
+
+    def open_to(self, calls: int) -> None:
+        """Let so many calls at once through from the start; an endpoint that says 429 is still given fewer."""
+        for gate in self.gates.values():
+            gate.widen(calls)
+
+    async def close(self) -> None:
+        """Close what was opened here."""
+        for backend in self.opened:
+            await close(backend)
+
+    @property
+    def _replaying(self) -> bool:
+        return self.cassette is not None and self.cassette.mode == "replay"
+
+    def _from_spec(self, text: str, role: Role) -> Speaker:
+        spec = parse(text)
+        if spec.candidate and role == "merchant":
+            raise InputError(f"{text!r}: a candidate sits in the salesperson's chair, not in the merchant's")
+        match spec.kind:
+            case "offline":
+                return OfflineMerchant() if role == "merchant" else OfflineSalesperson(candidate=spec.candidate)
+            case "human":
+                return Person()
+            case "local":
+                from telerole.backends.local import LocalBackend
+
+                backend: Backend = self._open(lambda: LocalBackend(Path(spec.model) if spec.model else None))
+            case _:
+                from telerole.backends.openai import OpenAIBackend
+
+                key = "none" if self._replaying else None  # a replay asks nobody
+                backend = self._open(lambda: OpenAIBackend(spec.model, spec.base_url, key))
+        shared = self._shared(backend)
+        return Candidate(shared, self.sampling) if spec.candidate else InRole(shared, role, self.sampling)
+
+    def _open(self, make: Callable[[], Backend]) -> Backend:
+        """One backend object a model, however many chairs it fills."""
+        backend = make()
+        for opened in self.opened:
+            if opened.name == backend.name:
+                return opened
+        self.opened.append(backend)
+        return backend
+
+    def _shared(self, backend: Backend) -> Backend:
+        """The backend behind its endpoint's gate, the run's budget, and the cassette."""
+        if isinstance(backend, Limited):
+            return backend
+        self.used.append(backend)
+        endpoint = getattr(backend, "endpoint", None) or id(backend)
+        if endpoint not in self.gates:
+            self.gates[endpoint] = Gate(rpm=self.requests_per_minute, tpm=self.tokens_per_minute)
+        limited = Limited(backend, self.gates[endpoint], budget=self.budget)
+        # The cassette stands outside: what it replays costs no slot and no budget, and had its retries already.
+        return self.cassette.of(limited) if self.cassette is not None else limited
+
+    def _limited(self, speaker: Speaker) -> Speaker:
+        if isinstance(speaker, Candidate):
+            return Candidate(self._shared(speaker.backend), speaker.sampling)
+        if isinstance(speaker, InRole):
+            return InRole(self._shared(speaker.backend), speaker.role, speaker.sampling, speaker.prompt)
+        return speaker
+
+
+def _from_autogen(guest: object, chairs: Chairs, role: Role) -> Speaker | None:
+    """AutoGen's objects are known without importing it: who holds one has imported it already."""
+    if not {"autogen_agentchat", "autogen_core"} & sys.modules.keys():
+        return None
+    from telerole import autogen
+
+    if (backend := autogen.as_backend(guest)) is not None:
+        return InRole(chairs._shared(backend), role, chairs.sampling)
+    return autogen.as_speaker(guest)
+
+
+def as_rule(rule: object) -> StopRule:
+    """A stop rule: a function of the turns, or an AgentChat termination condition."""
+    if {"autogen_agentchat", "autogen_core"} & sys.modules.keys():
+        from telerole import autogen
+
+        if (adapted := autogen.as_rule(rule)) is not None:
+            return adapted
+    if not callable(rule):
+        raise InputError(
+            f"{type(rule).__name__} is no stop rule; give a function of the turns that returns an End or None"
+        )
+    return cast(StopRule, rule)

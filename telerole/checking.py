@@ -1,0 +1,71 @@
+"""Checking a user's files: which record each holds, and every fault in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from telerole.catalog import Catalog, Seed
+from telerole.errors import FileError, InputError
+from telerole.lines import Line
+from telerole.persona import Persona
+from telerole.profile import Profile, ProfileTemplate
+from telerole.qa import QAPair
+from telerole.records import Record, load, raw_records
+from telerole.scenario import Scenario
+from telerole.script import Script
+from telerole.strategy import Strategy
+
+KINDS: tuple[type[Record], ...] = (Persona, Strategy, ProfileTemplate, Profile, Script, QAPair, Scenario, Line, Seed)
+ENDINGS = (".yaml", ".yml", ".json", ".jsonl")
+
+
+def check(path: Path | str) -> dict[Path, str]:
+    """What each file at `path` holds, such as ``12 Script``; a folder is searched at any depth.
+
+    A file's kind is that whose fields fit its first record best. Raises one `FileError` with the faults of all files.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    paths = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.suffix in ENDINGS)
+    if not paths:
+        raise InputError(f"{path}: holds no file to check ({', '.join(ENDINGS)})")
+    held: dict[Path, str] = {}
+    faults: list[str] = []
+    for file in paths:
+        try:
+            held[file] = _check_file(file)
+        except FileError as error:
+            faults.extend(str(error).splitlines())
+        except InputError as error:
+            faults.append(f"{file}: {error}")
+    if faults:
+        raise InputError("\n".join(faults))
+    return held
+
+
+def _check_file(path: Path) -> str:
+    first = next((raw for _, raw in raw_records(path)), None)
+    if not isinstance(first, dict):
+        found = "nothing" if first is None else type(first).__name__
+        raise FileError(path, [f"expected records (mappings of fields), found {found}"])
+    kind = kind_of(first)
+    catalog = Catalog.bundled()
+    prepare = {Profile: catalog.with_template, Scenario: catalog.with_parts}.get(kind)
+    records = load(path, kind, prepare)
+    twice = [name for name, n in Counter(getattr(record, "id", None) for record in records).items() if name and n > 1]
+    if twice:
+        raise FileError(path, [f"id: {name!r} stands more than once" for name in twice])
+    return f"{len(records)} {kind.__name__}"
+
+
+def kind_of(raw: dict[str, Any]) -> type[Record]:
+    """The record whose fields fit `raw` best."""
+
+    def fit(kind: type[Record]) -> float:
+        fields = kind.model_fields.keys()
+        return len(raw.keys() & fields) - 0.5 * len(raw.keys() - fields) - 0.1 * len(fields - raw.keys())
+
+    return max(KINDS, key=fit)

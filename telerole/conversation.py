@@ -1,0 +1,103 @@
+"""One call: two speakers taking turns until somebody ends it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from telerole.errors import BackendError, BudgetSpent
+from telerole.persona import Role
+from telerole.scenario import Scenario
+from telerole.session import End, Session, Turn, Usage, speaker_at
+from telerole.speaker import Call, Said, Speaker, derive_seed
+
+__all__ = ["Call", "Conversation", "Said", "Speaker", "StopRule", "converse", "derive_seed"]
+
+G = TypeVar("G")
+
+
+StopRule = Callable[[Sequence[Turn]], "End | Awaitable[End | None] | None"]
+
+
+@dataclass(slots=True)
+class Conversation:
+    """One call as it happens: iterate over it to hear the turns, then read `session`."""
+
+    scenario: Scenario
+    salesperson: Speaker
+    merchant: Speaker
+    rules: Sequence[StopRule]
+    seed: int
+    trial: int = 0
+    provenance: dict[str, str] = field(default_factory=dict)
+    session: Session | None = None
+    raw: str | None = None
+
+    async def __aiter__(self) -> AsyncIterator[Turn]:
+        chairs: dict[Role, Speaker] = {
+            "salesperson": self._seat(self.salesperson),
+            "merchant": self._seat(self.merchant),
+        }
+        rules: list[StopRule] = [self._seat(rule) for rule in self.rules]
+        turns: list[Turn] = []
+        spent: dict[Role, Usage] = {}
+        end: End | None = None
+        try:
+            while end is None:
+                role = speaker_at(len(turns))
+                try:
+                    said = await chairs[role].speak(Call(self.scenario, tuple(turns), self.seed))
+                except BudgetSpent as error:
+                    end = End(reason="budget", detail=str(error))
+                except BackendError as error:
+                    end = End(reason="backend_error", by=role, detail=f"{error.kind}: {error}")
+                    self.raw = error.raw
+                    if error.usage is not None:
+                        spent[role] = spent.get(role, Usage()) + error.usage
+                else:
+                    end = said.end
+                    if said.usage is not None:
+                        spent[role] = spent.get(role, Usage()) + said.usage
+                    if said.text:
+                        turns.append(Turn(role=role, text=said.text, act=said.act, repairs=said.repairs))
+                        yield turns[-1]
+                    elif end is None:
+                        raise TypeError(f"{chairs[role].name} said nothing and did not end the call")
+                    end = end or await _first_end(rules, turns)
+        finally:
+            for guest in (*chairs.values(), *rules):
+                if (leave := getattr(guest, "leave", None)) is not None:
+                    await leave()
+        self.session = Session(
+            id=f"{self.scenario.id}.{self.trial}",
+            scenario_id=self.scenario.id,
+            trial=self.trial,
+            language=self.scenario.language,
+            seed=self.seed,
+            turns=tuple(turns),
+            end=end,
+            usage=spent,
+            provenance=self.provenance,
+        )
+
+    def _seat(self, guest: G) -> G:
+        seat = getattr(guest, "seat", None)
+        return guest if seat is None else seat(self.scenario, self.seed)
+
+
+async def _first_end(rules: Sequence[StopRule], turns: Sequence[Turn]) -> End | None:
+    for rule in rules:
+        found = rule(turns)
+        end = found if found is None or isinstance(found, End) else await found
+        if end is not None:
+            return end
+    return None
+
+
+async def converse(conversation: Conversation) -> Session:
+    """Let the call run to its end and return the session."""
+    async for _ in conversation:
+        pass
+    assert conversation.session is not None
+    return conversation.session

@@ -1,0 +1,80 @@
+"""What the command line prints: calls, tables and lists. Text from models and files is never read as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from telerole.runs import Run, Totals
+from telerole.session import Session
+
+NAMES = {
+    "en": {"salesperson": "Salesperson", "merchant": "Merchant"},
+    "zh": {"salesperson": "销售", "merchant": "商家"},
+}
+STYLES = {"salesperson": "cyan", "merchant": "yellow"}
+
+
+def show_session(console: Console, session: Session) -> None:
+    """One call, line by line, and how it ended."""
+    names = NAMES[session.language]
+    console.print(Text(f"── {session.id} ", style="bold"))
+    for turn in session.turns:
+        console.print(Text(f"{names[turn.role]}: ", style=STYLES[turn.role]) + Text(turn.text, style="default"))
+    by = f" by the {session.end.by}" if session.end.by else ""
+    detail = f" ({session.end.detail})" if session.end.detail else ""
+    console.print(Text(f"[{session.end.reason}{by}, {len(session.turns)} turns]{detail}", style="dim"))
+    console.print()
+
+
+def show_run(console: Console, run: Run, *, most: int = 20) -> None:
+    """How the run's calls ended, and its first sessions."""
+    table = Table("session", "turns", "end", "by", "the merchant answers")
+    for number, session in enumerate(run):
+        if number == most:
+            break
+        merchant = session.turns[1].text if len(session.turns) > 1 else ""
+        table.add_row(
+            session.id, str(len(session.turns)), session.end.reason, session.end.by or "", Text(merchant[:40])
+        )
+    console.print(table)
+    if len(run) > most:
+        console.print(f"… and {len(run) - most} more")
+    show_totals(console, run.totals())
+
+
+def show_totals(console: Console, totals: Totals) -> None:
+    """How many calls, how they ended, what failed, and what the models used."""
+    table = Table("end", "calls", "share")
+    for reason, count in sorted(totals.ends.items(), key=lambda item: -item[1]):
+        table.add_row(reason, str(count), f"{count / totals.sessions:.0%}")
+    console.print(table)
+    mean = f", {totals.turns / totals.sessions:.1f} turns each" if totals.sessions else ""
+    console.print(f"{totals.sessions} finished calls{mean}")
+    for reason, count in totals.failures.items():
+        console.print(Text(f"{count} not finished: {reason}", style="red"))
+    for role, usage in totals.usage.items():
+        if usage.attempts:
+            console.print(
+                f"{role}: {usage.calls} model calls in {usage.attempts} requests, {usage.prompt_tokens} prompt tokens "
+                f"({usage.cached_tokens} cached), {usage.completion_tokens} completion tokens"
+            )
+
+
+def show_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A plain table."""
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)
+
+
+def show_mapping(console: Console, mapping: Mapping[str, str]) -> None:
+    """Two columns without a heading."""
+    table = Table.grid(padding=(0, 2))
+    for name, value in mapping.items():
+        table.add_row(Text(name), Text(value))
+    console.print(table)

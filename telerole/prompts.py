@@ -1,0 +1,174 @@
+"""Every prompt, rendered from the text files in ``templates/``; who may know what is decided here and nowhere else.
+
+A function is given exactly what its speaker may know. Eq. 1 of the paper is `candidate_messages`, for deployment,
+evaluation and training rows alike. Messages only ever grow at their end, so a server's prefix cache hits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import StrictUndefined, Template, TemplateNotFound, UndefinedError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from telerole.backends.base import Message
+from telerole.errors import InputError
+from telerole.persona import Role
+from telerole.profile import Profile
+from telerole.records import LANGUAGES, Language
+from telerole.scenario import Scenario
+from telerole.script import Script
+from telerole.session import End, Turn
+from telerole.strategy import Strategy
+
+HANG_UP: dict[Language, str] = {"en": "[hang up]", "zh": "[挂断]"}
+RINGING: dict[Language, str] = {"en": "(The merchant picks up the phone.)", "zh": "(电话接通了。)"}
+
+_environment = ImmutableSandboxedEnvironment(
+    undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False, keep_trailing_newline=False
+)
+
+
+def salesperson_messages(scenario: Scenario, turns: Sequence[Turn], direction: str | None = None) -> list[Message]:
+    """The training salesperson's chat: own persona, profile, strategy and seed script; the merchant is ``user``."""
+    return _chat(salesperson_system(scenario), scenario.language, "salesperson", turns, direction)
+
+
+def merchant_messages(scenario: Scenario, turns: Sequence[Turn], direction: str | None = None) -> list[Message]:
+    """The merchant's chat: own persona, own facts and the seed script; the salesperson's words as ``user``."""
+    return _chat(merchant_system(scenario), scenario.language, "merchant", turns, direction)
+
+
+def candidate_messages(system: str, language: Language, turns: Sequence[Turn], end: End | None = None) -> list[Message]:
+    """Eq. 1, ``{System Prompt}{Profile}{Strategy}{Session}``; `system` comes from `candidate_system`.
+
+    With the `end` of a finished session the salesperson's last line carries the mark that puts the phone down, as a
+    training row needs it.
+    """
+    messages = _chat(system, language, "salesperson", turns)
+    if end is not None and end.by == "salesperson" and messages[-1]["role"] == "assistant":
+        messages[-1]["content"] += f" {HANG_UP[language]}"
+    return messages
+
+
+@lru_cache(maxsize=512)
+def salesperson_system(scenario: Scenario) -> str:
+    """What the training salesperson knows."""
+    persona = scenario.salesperson
+    return render(
+        "salesperson",
+        scenario.language,
+        name=persona.name,
+        company=persona.company,
+        background=persona.background,
+        temperament=persona.temperament,
+        manner=persona.manner,
+        profile=profile_text(scenario.profile),
+        strategy=strategy_text(scenario.filled_strategy),
+        script=script_text(scenario.script),
+        hang_up=HANG_UP[scenario.language],
+    )
+
+
+@lru_cache(maxsize=512)
+def merchant_system(scenario: Scenario) -> str:
+    """What the merchant knows: nothing of the strategy, of the salesperson, or of the platform's own ratings."""
+    persona = scenario.merchant
+    return render(
+        "merchant",
+        scenario.language,
+        background=persona.background,
+        temperament=persona.temperament,
+        manner=persona.manner,
+        business=scenario.profile.facts(for_merchant=True),
+        facts=list(persona.facts.values()),
+        script=script_text(scenario.script),
+        hang_up=HANG_UP[scenario.language],
+    )
+
+
+def candidate_system(profile: Profile, strategy: Strategy) -> str:
+    """``{System Prompt}{Profile}{Strategy}`` of Eq. 1: all that a candidate, and TeleBot in deployment, is told.
+
+    `strategy` has its slots filled (`Scenario.filled_strategy`).
+    """
+    language = strategy.language
+    return render(
+        "candidate",
+        language,
+        profile=profile_text(profile),
+        strategy=strategy_text(strategy),
+        hang_up=HANG_UP[language],
+    )
+
+
+@lru_cache(maxsize=512)
+def candidate_system_of(scenario: Scenario) -> str:
+    """`candidate_system` of a scenario's profile and strategy, rendered once."""
+    return candidate_system(scenario.profile, scenario.filled_strategy)
+
+
+def profile_text(profile: Profile) -> str:
+    """A profile as prompts show it."""
+    return render("profile", profile.template.language, facts=profile.facts())
+
+
+def strategy_text(strategy: Strategy) -> str:
+    """A strategy as prompts show it."""
+    return render("strategy", strategy.language, strategy=strategy)
+
+
+def script_text(script: Script) -> str:
+    """A seed script as prompts show it, errors and all."""
+    return render("script", script.language, lines=script.lines)
+
+
+def render(name: str, language: Language, /, **variables: Any) -> str:
+    """The template ``templates/<language>/<name>.txt`` with `variables`; one missing or unused is an `InputError`."""
+    template, needed = _template(name, language)
+    if needed != variables.keys():
+        missing, unused = sorted(needed - variables.keys()), sorted(variables.keys() - needed)
+        parts = [f"needs {', '.join(missing)}"] * bool(missing) + [f"does not use {', '.join(unused)}"] * bool(unused)
+        raise InputError(f"templates/{language}/{name}.txt {' and '.join(parts)}")
+    try:
+        return template.render(**variables).strip()
+    except UndefinedError as error:
+        raise InputError(f"templates/{language}/{name}.txt: {error.message}") from None
+
+
+@cache
+def digest() -> str:
+    """Ten hex digits over every template: what a run records to say which prompts it used."""
+    summed = hashlib.sha256()
+    for language in LANGUAGES:
+        folder = files("telerole") / "templates" / language
+        for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+            summed.update(f"{language}/{file.name}\n".encode() + file.read_bytes())
+    return summed.hexdigest()[:10]
+
+
+@cache
+def _template(name: str, language: Language) -> tuple[Template, frozenset[str]]:
+    file = files("telerole") / "templates" / language / f"{name}.txt"
+    if not file.is_file():
+        raise TemplateNotFound(f"{language}/{name}.txt")
+    source = file.read_text(encoding="utf-8")
+    needed = meta.find_undeclared_variables(_environment.parse(source))
+    return _environment.from_string(source), frozenset(needed)
+
+
+def _chat(
+    system: str, language: Language, own: Role, turns: Sequence[Turn], direction: str | None = None
+) -> list[Message]:
+    """One side's view of the call: the only place where roles become ``user`` and ``assistant``."""
+    messages: list[Message] = [{"role": "system", "content": system}]
+    if own == "salesperson":
+        messages.append({"role": "user", "content": RINGING[language]})
+    messages += [{"role": "assistant" if turn.role == own else "user", "content": turn.text} for turn in turns]
+    if direction:
+        messages[-1]["content"] += "\n\n" + render("direction", language, direction=direction)
+    return messages

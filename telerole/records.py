@@ -1,0 +1,173 @@
+"""The base of every record, and reading records from YAML, JSON and JSONL files with exact errors."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from telerole.errors import FileError, InputError, nearest
+
+Language = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+
+class Record(BaseModel):
+    """A value that flows through telerole: frozen, and strict about its fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+R = TypeVar("R", bound=Record)
+Prepare = Callable[[dict[str, Any]], dict[str, Any]]
+
+SLOT = re.compile(r"\{([a-z_]+)\}")
+
+
+def slots(text: str) -> set[str]:
+    """The names in braces in a line such as ``"Hello, {merchant_name}"``."""
+    return set(SLOT.findall(text))
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """`text` with each ``{slot}`` replaced once by its value; a slot without a value is a `KeyError`."""
+    return SLOT.sub(lambda match: values[match.group(1)], text)
+
+
+def load(path: Path | str, kind: type[R], prepare: Prepare | None = None) -> list[R]:
+    """Every record of type `kind` in a ``.yaml``, ``.yml``, ``.json`` or ``.jsonl`` file.
+
+    YAML and JSON files hold one record or a list; JSONL one a line. `prepare` may complete the raw
+    mapping before it is checked (names looked up in a catalog). Raises `FileError` with every fault in
+    the file at once, each with its line or field.
+    """
+    path = Path(path)
+    found: list[R] = []
+    faults: list[str] = []
+    for place, raw in raw_records(path):
+        if not isinstance(raw, dict):
+            faults.append(f"{place}expected a mapping for {kind.__name__}, found {type(raw).__name__}")
+            continue
+        try:
+            found.append(kind.model_validate(prepare(raw) if prepare else raw))
+        except ValidationError as error:
+            faults.extend(place + fault for fault in explain(error, kind))
+        except InputError as error:
+            faults.append(f"{place}{error}")
+    if not faults and not found:
+        faults.append(f"the file is empty; expected at least one {kind.__name__}")
+    if faults:
+        raise FileError(path, faults)
+    return found
+
+
+def read_text(path: Path | str) -> str:
+    """The file as UTF-8 text, or a `FileError` that says why not."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise FileError(path, [f"cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError as error:
+        raise FileError(path, [f"is not UTF-8 text (byte {error.start}); save it as UTF-8"]) from None
+
+
+def raw_records(path: Path) -> Iterator[tuple[str, Any]]:
+    """Each record of a file before it is checked, with its place such as ``line 3: `` (empty where there is one)."""
+    text = read_text(path)
+    match path.suffix.lower():
+        case ".jsonl":
+            for number, line in enumerate(text.split("\n"), start=1):
+                if line.strip():
+                    yield f"line {number}: ", _json(path, line, number)
+        case ".json":
+            data = _json(path, text, 1) if text.strip() else []
+            many = isinstance(data, list)
+            yield from ((f"item {n}: " if many else "", item) for n, item in enumerate(data if many else [data], 1))
+        case ".yaml" | ".yml":
+            data = _yaml(path, text)
+            many = isinstance(data, list)
+            yield from ((f"item {n}: " if many else "", item) for n, item in enumerate(data if many else [data], 1))
+        case other:
+            raise FileError(path, [f"unknown file type {other!r}; use .yaml, .json or .jsonl"])
+
+
+def _json(path: Path, text: str, line: int) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise FileError(
+            path, [f"line {line + error.lineno - 1}, column {error.colno}: not JSON: {error.msg}"]
+        ) from None
+
+
+def _yaml(path: Path, text: str) -> Any:
+    try:
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise FileError(path, [f"{where}not YAML: {error.problem or error.context}"]) from None
+    except yaml.YAMLError as error:
+        raise FileError(path, [f"not YAML: {error}"]) from None
+    return [] if data is None else data
+
+
+def explain(error: ValidationError, kind: type[BaseModel]) -> list[str]:
+    """One line a fault: the field, what is wrong, and the nearest right name where there is one."""
+    faults: list[dict[str, Any]] = [dict(fault) for fault in error.errors(include_url=False)]
+    misspelt = {
+        (*fault["loc"][:-1], near)
+        for fault in faults
+        if fault["type"] == "extra_forbidden"
+        for near in difflib.get_close_matches(str(fault["loc"][-1]), _fields_at(kind, fault["loc"][:-1]), n=1)
+    }
+    # A field that is missing only because its name is misspelt is one fault, not two.
+    told = [fault for fault in faults if fault["type"] != "missing" or fault["loc"] not in misspelt]
+    return [_explain(fault, kind) for fault in told]
+
+
+def _explain(fault: dict[str, Any], kind: type[BaseModel]) -> str:
+    location: tuple[int | str, ...] = fault["loc"]
+    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    match fault["type"]:
+        case "extra_forbidden":
+            known = _fields_at(kind, location[:-1])
+            hint = nearest(str(location[-1]), known) or (f"; known: {', '.join(known)}" if known else "")
+            return f"{field}: unknown field{hint}"
+        case "missing":
+            return f"{field}: is missing"
+        case "literal_error":
+            hint = nearest(str(fault["input"]), re.findall(r"'([^']+)'", fault["msg"]))
+            return f"{field}: {fault['msg'].removeprefix('Input ')}, not {fault['input']!r}{hint}"
+        case "value_error":
+            message = fault["msg"].removeprefix("Value error, ")
+            return f"{field}: {message}" if field else message
+        case _:
+            return f"{field}: {fault['msg']}" if field else str(fault["msg"])
+
+
+def _fields_at(kind: Any, location: Sequence[int | str]) -> list[str]:
+    """The field names of the record that stands at `location` inside `kind`."""
+    for part in location:
+        if isinstance(part, int) or not _is_record(kind):
+            continue
+        if part not in kind.model_fields:
+            return []
+        kind = _record_in(kind.model_fields[part].annotation)
+    return list(kind.model_fields) if _is_record(kind) else []
+
+
+def _is_record(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _record_in(annotation: Any) -> Any:
+    if _is_record(annotation):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _record_in(part)) is not None), None)

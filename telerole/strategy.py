@@ -1,0 +1,87 @@
+"""`Strategy`: expert guidance for a call, at several grains (paper sections 2 and 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from telerole.persona import Objection
+from telerole.records import Language, Record, fill, slots
+
+
+class Step(Record):
+    """One step of the flow: what it is for, when it is done, and how experts put it.
+
+    `say` holds sample lines with ``{slots}`` for facts of the profile and for `Strategy.offer`; `asks` names the topic
+    the step finds out.
+    """
+
+    id: str = Field(min_length=1)
+    goal: str = Field(min_length=1)
+    done_when: str = Field(min_length=1)
+    say: tuple[str, ...] = Field(min_length=1)
+    asks: str | None = None
+
+
+class Strategy(Record):
+    """Goal, rapport techniques, flow, tips, what to avoid, what may be offered, and answers to objections.
+
+    `closes_with` is what the last step asks for: a ``meeting``, a direct ``contact`` or a ``signup``.
+    """
+
+    id: str = Field(min_length=1)
+    language: Language
+    title: str
+    goal: str = Field(min_length=1)
+    closes_with: Literal["meeting", "contact", "signup"]
+    rapport: tuple[str, ...] = Field(min_length=1)
+    flow: tuple[Step, ...] = Field(min_length=2)
+    tips: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
+    offer: dict[str, str] = {}
+    answers: dict[Objection, tuple[str, ...]] = {}
+
+    @field_validator("flow")
+    @classmethod
+    def _step_ids_differ(cls, flow: tuple[Step, ...]) -> tuple[Step, ...]:
+        ids = [step.id for step in flow]
+        if twice := {name for name in ids if ids.count(name) > 1}:
+            raise ValueError(f"two steps have the id {min(twice)!r}")
+        return flow
+
+    def slots(self) -> set[str]:
+        """The names that its lines need from a profile: every ``{slot}`` that `offer` does not fill."""
+        lines = [line for step in self.flow for line in step.say] + [
+            line for said in self.answers.values() for line in said
+        ]
+        lines += [self.goal, *self.rapport, *self.tips, *self.avoid, *self.offer.values()]
+        lines += [text for step in self.flow for text in (step.goal, step.done_when)]
+        return {name for line in lines for name in slots(line)} - set(self.offer)
+
+    def filled(self, values: Mapping[str, str]) -> Strategy:
+        """The same strategy with every ``{slot}`` replaced by its value: what prompts show and offline calls say."""
+        offer = {name: fill(text, values) for name, text in self.offer.items()}
+        known = {**values, **offer}
+
+        def each(lines: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(fill(line, known) for line in lines)
+
+        flow = tuple(
+            step.model_copy(
+                update={"goal": fill(step.goal, known), "done_when": fill(step.done_when, known), "say": each(step.say)}
+            )
+            for step in self.flow
+        )
+        return self.model_copy(
+            update={
+                "goal": fill(self.goal, known),
+                "rapport": each(self.rapport),
+                "flow": flow,
+                "tips": each(self.tips),
+                "avoid": each(self.avoid),
+                "offer": offer,
+                "answers": {kind: each(lines) for kind, lines in self.answers.items()},
+            }
+        )

@@ -1,0 +1,73 @@
+"""The library: enough in it, found by name, sampled reproducibly, and written for this project."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from telerole import Catalog, Scenario
+from telerole.errors import FileError, InputError
+from telerole.records import LANGUAGES
+
+
+def test_the_library_holds_what_a_first_run_needs(catalog: Catalog) -> None:
+    people = Counter((persona.role, persona.language) for persona in catalog.personas.values())
+    scripts = Counter(script.language for script in catalog.scripts.values())
+    for language in LANGUAGES:
+        assert people["merchant", language] >= 3
+        assert people["salesperson", language] >= 2
+        assert scripts[language] >= 12
+        assert sum(strategy.language == language for strategy in catalog.strategies.values()) >= 2
+        assert any(template.language == language for template in catalog.templates.values())
+
+
+def test_every_seed_makes_a_scenario_and_every_script_is_a_seed(catalog: Catalog) -> None:
+    assert {seed.script for seed in catalog.seeds} == set(catalog.scripts)
+    for seed in catalog.seeds:
+        strategy, profile = catalog.strategy(seed.strategy), catalog.profile(seed.profile)
+        assert strategy.slots() <= set(profile.values), seed
+
+
+def test_every_script_is_labelled_as_written_for_this_project(catalog: Catalog) -> None:
+    assert {script.source for script in catalog.scripts.values()} == {"written for telerole"}
+
+
+def test_scripts_are_noisy_as_a_recogniser_leaves_them(catalog: Catalog) -> None:
+    for language in LANGUAGES:
+        lines = [line for script in catalog.scripts.values() if script.language == language for line in script.lines]
+        assert sum(line.speaker == "unknown" for line in lines) >= 8
+
+
+def test_a_sample_is_reproducible_and_a_longer_one_begins_with_it(catalog: Catalog) -> None:
+    first = catalog.sample(6, seed=1)
+    assert [one.id for one in catalog.sample(12, seed=1)][:6] == [one.id for one in first]
+    assert [one.id for one in catalog.sample(6, seed=2)] != [one.id for one in first]
+    assert {one.language for one in first} == {"en", "zh"}
+    assert {one.language for one in catalog.sample(4, language="zh")} == {"zh"}
+    assert len({one.id for one in catalog.sample(500, seed=1)}) == 500
+
+
+def test_an_unknown_name_is_refused_with_the_nearest(catalog: Catalog) -> None:
+    name = next(iter(catalog.strategies))
+    with pytest.raises(InputError, match=f"did you mean '{name}'"):
+        catalog.strategy(name[:-1] + "x")
+    with pytest.raises(InputError, match="at least 1 scenario"):
+        catalog.sample(0)
+
+
+def test_scenarios_of_a_file_may_name_their_parts(catalog: Catalog, tmp_path: Path) -> None:
+    one = catalog.sample(1, language="en")[0]
+    seed = next(seed for seed in catalog.seeds if seed.script == one.script.id)
+    path = tmp_path / "scenarios.jsonl"
+    path.write_text(
+        f'{{"id": "mine", "script": "{seed.script}", "profile": "{seed.profile}", "strategy": "{seed.strategy}", '
+        f'"salesperson": "{one.salesperson.id}", "merchant": "{one.merchant.id}"}}\n' + one.model_dump_json() + "\n"
+    )
+    named, whole = catalog.scenarios(path)
+    assert named.digest == whole.digest == one.digest
+    assert isinstance(whole, Scenario)
+    path.write_text(path.read_text().replace(f'"merchant": "{one.merchant.id}"', '"merchant": "nobody"', 1))
+    with pytest.raises(FileError, match=r"line 1: no merchant named 'nobody'"):
+        catalog.scenarios(path)

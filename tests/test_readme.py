@@ -1,0 +1,45 @@
+"""Every block of the README runs: Python in one session, commands one by one; only ``make`` runs outside."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from telerole.testing import FakeServer
+
+README = Path(__file__).parents[1] / "README.md"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def blocks(kind: str) -> list[str]:
+    return [body for language, body in BLOCK.findall(README.read_text(encoding="utf-8")) if language == kind]
+
+
+def test_the_first_screen_shows_both_commands() -> None:
+    first = README.read_text(encoding="utf-8").splitlines()[:20]
+    assert any(line.startswith("make demo") for line in first)
+    assert any(line.startswith("make test") for line in first)
+
+
+def test_python_blocks_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    assert blocks("python")
+    for body in blocks("python"):
+        exec(compile(body, "README.md", "exec"), names)
+
+
+def test_commands_run(tmp_path: Path) -> None:
+    lines = [line for body in blocks("bash") for line in body.splitlines() if line.startswith("telerole ")]
+    assert lines
+    with FakeServer(reply="Mm, and what would that cost me?") as server:
+        env = {**os.environ, "OPENAI_API_KEY": "none", "OPENAI_BASE_URL": server.url}
+        for line in lines:
+            command = [sys.executable, "-c", "from telerole.cli import main; main()", *line.split()[1:]]
+            done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, (line, done.stderr)

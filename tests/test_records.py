@@ -1,0 +1,110 @@
+"""Files are read strictly, and what is wrong is told with its place and the nearest right name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from telerole.errors import FileError
+from telerole.persona import Persona
+from telerole.records import fill, load, slots
+from telerole.script import Script
+
+GOOD = """\
+id: busy-owner
+role: merchant
+language: en
+name: Sam
+background: Runs a small workshop.
+temperament: Short of time.
+manner: [Answers in two words.]
+"""
+
+
+def write(tmp_path: Path, name: str, text: str) -> Path:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def faults(path: Path, kind: type) -> str:
+    with pytest.raises(FileError) as caught:
+        load(path, kind)
+    return str(caught.value)
+
+
+def test_a_persona_file_loads(tmp_path: Path) -> None:
+    assert load(write(tmp_path, "p.yaml", GOOD), Persona)[0].name == "Sam"
+
+
+def test_an_unknown_field_names_the_nearest_right_one(tmp_path: Path) -> None:
+    path = write(tmp_path, "p.yaml", GOOD.replace("temperament", "temprament"))
+    message = faults(path, Persona)
+    assert "temprament: unknown field (did you mean 'temperament'?)" in message
+    assert str(path) in message
+
+
+def test_an_unknown_field_inside_a_record_names_the_nearest_right_one(tmp_path: Path) -> None:
+    message = faults(write(tmp_path, "p.yaml", GOOD + "disposition: {patiance: 0.5}\n"), Persona)
+    assert "disposition.patiance: unknown field (did you mean 'patience'?)" in message
+
+
+def test_a_wrong_choice_names_the_nearest_right_one(tmp_path: Path) -> None:
+    message = faults(write(tmp_path, "p.yaml", GOOD.replace("merchant", "merchnt")), Persona)
+    assert "role:" in message
+    assert "did you mean 'merchant'?" in message
+
+
+def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
+    lines = ['{"id": "a", "language": "en", "lines": []}', '{"id": "b", "language": "xx", "lines": "no"}']
+    message = faults(write(tmp_path, "s.jsonl", "\n".join(lines)), Script)
+    assert "line 1: lines:" in message
+    assert "line 2: language:" in message
+    assert "line 2: lines:" in message
+
+
+def test_a_script_with_one_speaker_is_refused_with_the_reason(tmp_path: Path) -> None:
+    line = '{"speaker": "merchant", "text": "hello"}'
+    path = write(tmp_path, "s.json", f'{{"id": "a", "language": "en", "lines": [{line}, {line}]}}')
+    assert "no line is the salesperson's" in faults(path, Script)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("s.jsonl", "", "is empty"),
+        ("s.yaml", "", "is empty"),
+        ("s.json", "", "is empty"),
+        ("s.jsonl", '{"id": 1}\n{"id": ', "line 2, column"),
+        ("s.yaml", "a: [1, 2", "line 1"),
+        ("s.yaml", "- 3", "expected a mapping"),
+        ("s.csv", "a,b", "use .yaml, .json or .jsonl"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_where_and_why(tmp_path: Path, name: str, text: str, told: str) -> None:
+    assert told in faults(write(tmp_path, name, text), Script)
+
+
+def test_a_missing_file_and_a_folder_are_told_apart_from_bad_content(tmp_path: Path) -> None:
+    assert "cannot be read: No such file" in faults(tmp_path / "nothing.yaml", Script)
+    folder = tmp_path / "folder.yaml"
+    folder.mkdir()
+    assert "cannot be read: Is a directory" in faults(folder, Script)
+
+
+def test_a_file_that_is_not_utf8_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_bytes("名字".encode("gbk"))
+    assert "is not UTF-8" in faults(path, Script)
+
+
+def test_slots_are_filled_once_and_never_as_a_template() -> None:
+    assert slots("Hi {merchant_name}, {shop}") == {"merchant_name", "shop"}
+    assert fill("Hi {shop}", {"shop": "{merchant_name} {{ 7 * 7 }} %s"}) == "Hi {merchant_name} {{ 7 * 7 }} %s"
+
+
+def test_a_line_separator_inside_a_string_does_not_end_a_jsonl_line(tmp_path: Path) -> None:
+    line = '{"speaker": "%s", "text": "a\u2028b"}'
+    text = f'{{"id": "a", "language": "en", "lines": [{line % "merchant"}, {line % "salesperson"}]}}'
+    assert load(write(tmp_path, "s.jsonl", text), Script)[0].lines[0].text == "a\u2028b"
