@@ -21,6 +21,7 @@ from telerole.strategy import Strategy
 
 LONG: dict[Language, int] = {"en": 240, "zh": 90}
 AGREES_ABOVE = 0.6
+BEFORE_ANY_PITCH = ("no_need", "trust")  # nothing else can be said against what nobody has explained yet
 COSTS = {"greet": 0.0, "introduce": 0.03, "ask": 0.05, "pitch": 0.05, "propose": 0.06, "offer_callback": 0.02}
 
 
@@ -156,13 +157,15 @@ def _respond(heard: Heard, persona: Persona, random: Random) -> str:
 
 def _react(mind: Mind, persona: Persona, random: Random) -> str:
     nature = persona.disposition
-    objections = [kind for kind in persona.objections if f"object:{kind}" not in mind.acts]
+    pitched = any(heard.act == "pitch" for heard in mind.heard)
+    raised = persona.objections if pitched else [kind for kind in persona.objections if kind in BEFORE_ANY_PITCH]
+    objections = [kind for kind in raised if f"object:{kind}" not in mind.acts]
     weights = {
         "listen": 1.0,
         "digress": 0.7 * nature.talkativeness * (mind.did("digress") < 2),
-        "interested": max(0.0, 2.4 * (mind.interest - 0.45)) * (mind.did("interested") < 2),
-        "ask:cost": 0.35 * ("ask:cost" not in mind.acts),
-        "ask:proof": 0.3 * nature.suspicion * ("ask:proof" not in mind.acts),
+        "interested": max(0.0, 2.4 * (mind.interest - 0.45)) * (mind.did("interested") < 2) * pitched,
+        "ask:cost": 0.35 * ("ask:cost" not in mind.acts) * pitched,
+        "ask:proof": 0.3 * nature.suspicion * ("ask:proof" not in mind.acts) * pitched,
         "ask:is_ai": 0.2 * nature.suspicion * ("ask:is_ai" not in mind.acts),
         "pardon": 0.06 * ("pardon" not in mind.acts),
         "busy": 0.25 * nature.busyness * (mind.did("busy") < 2),
