@@ -68,7 +68,7 @@ def wound_up(turns: Sequence[Turn], by: Role, language: Language) -> EndReason:
         if turns[index].role != "merchant":
             continue
         said, asked = turns[index].text, turns[index - 1].text
-        agreed = means("merchant", "agree", said, language)
+        agreed = means("merchant", "agree", said, language) or means("merchant", "assent", said, language)
         if agreed and means("salesperson", "propose", asked, language):
             return "goal_reached"
         if agreed and means("salesperson", "offer_callback", asked, language):

@@ -88,3 +88,29 @@ def test_putting_the_phone_down_with_a_goodbye_is_a_goodbye_and_without_one_a_ha
     assert put_down(before, BYE[language], language).reason == "merchant_goodbye"
     assert put_down(before, "", language).reason == "merchant_hangup"
     assert put_down(turns(PROPOSAL[language], YES[language]), "", language).reason == "goal_reached"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "language", "reason"),
+    [
+        ("Shall we say Thursday, ten minutes at our stand by the main door?", "Oh, go on then.", "en", "goal_reached"),
+        (
+            "Shall we say Thursday at our stand by the main door?",
+            "Fine, but I can't promise.",
+            "en",
+            "salesperson_goodbye",
+        ),
+        ("Can I call you again on Monday, then?", "Yeah, okay.", "en", "callback_agreed"),
+        ("It's two hundred buyers in one hall.", "Yeah, okay.", "en", "salesperson_goodbye"),
+        ("我现在就给您登记上，十七号上午，行吧？", "可以。一天排几家，查了发我。", "zh", "goal_reached"),
+        ("我今晚七点多再打给您，您看行吗？", "行，七点半吧。", "zh", "callback_agreed"),
+        ("我现在就给您登记上，行吧？", "好，不过我不一定去得了。", "zh", "salesperson_goodbye"),
+        ("现场有两百来家买家。", "行，你说。", "zh", "salesperson_goodbye"),
+    ],
+)
+def test_a_yes_counts_only_right_after_something_was_proposed(
+    asked: str, said: str, language: Language, reason: str
+) -> None:
+    end = said_goodbye(turns(asked, said, BYE[language], BYE[language]), language)
+    assert end is not None
+    assert end.reason == reason

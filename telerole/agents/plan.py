@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from telerole.reading import Heard, hear
+from telerole.reading import Heard, hear, means
 from telerole.records import Language
 from telerole.session import Turn
 from telerole.strategy import Step, Strategy
@@ -49,14 +49,23 @@ def progress(turns: Sequence[Turn], strategy: Strategy, language: Language) -> P
                     state.done.append(act[5:])
                 state.proposed += act == f"step:{closing}"
         else:
-            heard = hear("merchant", turn.text, language)
-            if heard.act == "agree" and not (state.proposed or "offer_callback" in state.acts):
-                heard = Heard("listen")
+            heard = _heard(turn.text, state, closing, language)
             state.heard.append(heard)
             state.refused += heard.act == "refuse"
             state.agreed |= heard.act == "agree" and state.proposed > 0 and state.acts[-1] != "offer_callback"
             state.deferred |= heard.act == "defer" or (heard.act == "agree" and state.acts[-1] == "offer_callback")
     return state
+
+
+def _heard(text: str, state: Progress, closing: str, language: Language) -> Heard:
+    """What the merchant meant: a bare yes is agreement right after a proposal, and "go on" anywhere else."""
+    heard = hear("merchant", text, language)
+    proposed = state.acts[-1:] in (["offer_callback"], [f"step:{closing}"])
+    if heard.act in ("listen", "interested", "assent") and proposed and means("merchant", "assent", text, language):
+        return Heard("agree")
+    if heard.act == "assent" or (heard.act == "agree" and not (state.proposed or "offer_callback" in state.acts)):
+        return Heard("listen")
+    return heard
 
 
 def next_step(state: Progress, strategy: Strategy) -> Step | None:
