@@ -71,8 +71,8 @@ def simulate(
     model in the salesperson's chair that is told only profile and strategy.
     """
     from telerole.backends.base import Sampling
+    from telerole.backends.budget import Budget
     from telerole.backends.cassette import Cassette
-    from telerole.backends.limits import Budget
     from telerole.catalog import Catalog
     from telerole.display import show_totals
     from telerole.errors import InputError
@@ -123,9 +123,9 @@ def demo(out: Annotated[Path, typer.Option(help="Where the two run folders go.")
     trial = Simulator("candidate+offline", "offline", seed=2).run_many(
         sample(20, seed=2), out=out / "candidate", progress=True
     )
-    for language in ("en", "zh"):
+    for language, reason in (("en", "goal_reached"), ("zh", "merchant_goodbye")):
         calls = [session for session in training if session.language == language]
-        show_session(console, next((call for call in calls if call.end.reason == "goal_reached"), calls[0]))
+        show_session(console, next((call for call in calls if call.end.reason == reason), calls[0]))
     for title, run in (("Training calls", training), ("Calls with a candidate", trial)):
         console.print(title, style="bold")
         show_totals(console, run.totals())

@@ -23,7 +23,8 @@ def show_session(console: Console, session: Session) -> None:
     names = NAMES[session.language]
     console.print(Text(f"── {session.id} ", style="bold"))
     for turn in session.turns:
-        console.print(Text(f"{names[turn.role]}: ", style=STYLES[turn.role]) + Text(turn.text, style="default"))
+        line = Text(f"{names[turn.role]}: ", style=STYLES[turn.role]) + Text(turn.text, style="default")
+        console.print(line, soft_wrap=True)  # rich would break Chinese only before a whole sentence
     by = f" by the {session.end.by}" if session.end.by else ""
     detail = f" ({session.end.detail})" if session.end.detail else ""
     console.print(Text(f"[{session.end.reason}{by}, {len(session.turns)} turns]{detail}", style="dim"))

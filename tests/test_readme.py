@@ -43,3 +43,11 @@ def test_commands_run(tmp_path: Path) -> None:
             command = [sys.executable, "-c", "from telerole.cli import main; main()", *line.split()[1:]]
             done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
             assert done.returncode == 0, (line, done.stderr)
+
+
+def test_the_call_it_shows_is_one_that_the_demo_plays(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from telerole.cli import main; main()", "demo", "--out", str(tmp_path / "demo")]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "100"})
+    shown = {line.strip() for line in printed.stdout.splitlines()}
+    for line in blocks("text")[0].splitlines():
+        assert line == "…" or line.strip() in shown, line
