@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from telerole.backends.base import Backend as Backend
     from telerole.backends.base import Reply as Reply
     from telerole.backends.base import Sampling as Sampling
+    from telerole.backends.budget import Budget as Budget
     from telerole.backends.cassette import Cassette as Cassette
-    from telerole.backends.limits import Budget as Budget
     from telerole.backends.local import LocalBackend as LocalBackend
     from telerole.backends.openai import OpenAIBackend as OpenAIBackend
     from telerole.backends.scripted import ScriptedBackend as ScriptedBackend
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Backend": "backends.base",
     "BackendError": "errors",
-    "Budget": "backends.limits",
+    "Budget": "backends.budget",
     "Call": "speaker",
     "Candidate": "agents.role",
     "Cassette": "backends.cassette",

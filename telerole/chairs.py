@@ -13,8 +13,10 @@ from telerole.agents.guest import Function, Person
 from telerole.agents.offline import OfflineMerchant, OfflineSalesperson
 from telerole.agents.role import Candidate, InRole
 from telerole.backends.base import Backend, Sampling, close
+from telerole.backends.budget import Budget
 from telerole.backends.cassette import Cassette
-from telerole.backends.limits import Budget, Gate, Limited
+from telerole.backends.gate import Gate
+from telerole.backends.limits import Limited
 from telerole.conversation import StopRule
 from telerole.errors import InputError, nearest
 from telerole.persona import Role
@@ -100,7 +102,7 @@ class Chairs:
             yield
         finally:
             self.running -= 1
-            for backend in self.opened if not self.running else ():
+            for backend in self.used if not self.running else ():
                 if (idle := getattr(backend, "idle", None)) is not None:
                     await idle()
 

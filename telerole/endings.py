@@ -71,7 +71,8 @@ def wound_up(turns: Sequence[Turn], by: Role, language: Language) -> EndReason:
         agreed = means("merchant", "agree", said, language) or means("merchant", "assent", said, language)
         if agreed and means("salesperson", "propose", asked, language):
             return "goal_reached"
-        if agreed and means("salesperson", "offer_callback", asked, language):
+        later = agreed or means("merchant", "defer", said, language)
+        if later and means("salesperson", "offer_callback", asked, language):
             return "callback_agreed"
         if hear("merchant", said, language).act == "defer":
             return "callback_agreed"

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
-import time
 from abc import ABC, abstractmethod
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from io import FileIO
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict
 
-from telerole import __version__
+from telerole import __version__, journal
 from telerole.errors import FileError, InputError, nearest
 from telerole.persona import Role
-from telerole.records import R, Record, explain
+from telerole.records import R, Record
 from telerole.scenario import Scenario
 from telerole.session import Session, Turn, Usage
 
-SYNC_EVERY = 1.0  # seconds of work that a power cut may cost
 ADVICE = "give the same again, or name another folder (--out)"
 
 
@@ -176,8 +172,7 @@ class RunFolder(Run):
     def __init__(self, path: Path, config: dict[str, Any]) -> None:
         self.path, self.config = path, config
         self._out: _Out | None = None
-        file = self._file("sessions")
-        self.done = {_id(file, number, line) for number, line in _lines(file)}
+        self.done = {id for id, _, _ in self._finished()}
 
     @classmethod
     def open(cls, path: Path | str, config: Mapping[str, Any]) -> Self:
@@ -190,13 +185,15 @@ class RunFolder(Run):
         with ExitStack() as held:
             try:
                 _make(path)
-                held.enter_context(_lock(path / ".lock"))
+                held.enter_context(journal.lock(path / ".lock"))
                 _begin(path, plain)
-                finished = held.enter_context(_Growing(path / "sessions.jsonl"))
-                failed = held.enter_context(_Growing(path / "failures.jsonl"))
+                finished = journal.Journal(path / "sessions.jsonl", kept="finished sessions")
+                failed = journal.Journal(path / "failures.jsonl", kept="finished sessions")
             except OSError as error:
                 raise FileError(path, [f"cannot be written: {error.strerror}; name another folder"]) from None
             folder = cls(path, plain)
+            held.callback(finished.sync)
+            held.callback(failed.sync)
             folder._out = _Out(finished, failed, held.pop_all())
         return folder
 
@@ -222,33 +219,32 @@ class RunFolder(Run):
     def write_scenarios(self, scenarios: Iterable[Scenario]) -> None:
         """Write down what is played; raises `InputError` where the run was begun with other scenarios."""
         self._writing()
-        file, lines = self._file("scenarios"), map(_line, scenarios)
+        file, planned = self._file("scenarios"), map(journal.line, scenarios)
         if not file.exists():
-            _replace(file, lines)
+            journal.replace(file, planned)
             return
         with file.open("rb") as before:
-            for number, (old, new) in enumerate(zip_longest(before, lines), start=1):
+            for number, (old, new) in enumerate(zip_longest(before, planned), start=1):
                 if old != new:
                     raise FileError(file, [f"line {number}: the run was begun with other scenarios; {ADVICE}"])
 
     def sessions(self) -> Iterator[Session]:
         """The finished sessions, in the order in which they ended."""
-        return _records(self._file("sessions"), Session)
+        return self._records("sessions", Session)
 
     def tries(self) -> Iterator[Failure]:
         """Every try that failed, those as well that a later one made good."""
-        return _records(self._file("failures"), Failure)
+        return self._records("failures", Failure)
 
     def scenarios(self) -> Iterator[Scenario]:
         """What is played."""
-        return _records(self._file("scenarios"), Scenario)
+        return self._records("scenarios", Scenario)
 
     def session(self, id: str) -> Session:
         """The finished session of that id; an `InputError` names the nearest where there is none."""
-        file = self._file("sessions")
-        for number, line in _lines(file):
-            if _id(file, number, line) == id:
-                return _record(file, number, line, Session)
+        for found, number, line in self._finished():
+            if found == id:
+                return journal.parse(self._file("sessions"), number, line, Session)
         raise InputError(f"{self.path}: holds no finished session {id!r}{nearest(id, self.done)}")
 
     def close(self) -> None:
@@ -266,49 +262,33 @@ class RunFolder(Run):
     def _file(self, name: str) -> Path:
         return self.path / f"{name}.jsonl"
 
+    def _lines(self, name: str) -> Iterator[tuple[int, bytes]]:
+        file = self._file(name)
+        return journal.lines(file) if file.exists() else iter(())
+
+    def _records(self, name: str, kind: type[R]) -> Iterator[R]:
+        return (journal.parse(self._file(name), number, line, kind) for number, line in self._lines(name))
+
+    def _finished(self) -> Iterator[tuple[str, int, bytes]]:
+        """Each finished session's id, line number and line, the session itself unread."""
+        for number, line in self._lines("sessions"):
+            try:
+                yield str(orjson.loads(line)["id"]), number, line
+            except (orjson.JSONDecodeError, LookupError, TypeError):
+                raise FileError(self._file("sessions"), [f"line {number}: is no session"]) from None
+
     def _writing(self) -> _Out:
         if self._out is None:
             raise InputError(f"{self.path}: is open for reading only; to add to it use RunFolder.open")
         return self._out
 
 
-class _Growing:
-    """A file of records, one a line, that is only added to."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = FileIO(path, "a")
-        _mend(path)
-        self._file.seek(0, os.SEEK_END)
-        self._synced = time.monotonic()
-
-    def add(self, record: Record) -> None:
-        """Write the record at once, and whole or not at all."""
-        rest, start = memoryview(_line(record)), self._file.tell()
-        try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError as error:
-            self._file.truncate(start)
-            raise FileError(self._path, [f"cannot be written: {error.strerror}; finished sessions are kept"]) from None
-        if time.monotonic() - self._synced >= SYNC_EVERY:
-            os.fsync(self._file.fileno())
-            self._synced = time.monotonic()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        with self._file:
-            os.fsync(self._file.fileno())
-
-
 @dataclass(frozen=True, slots=True)
 class _Out:
-    """What an open folder writes to; `held` closes both files and lets go of the lock."""
+    """What an open folder writes to; `held` brings both files to disk and lets go of the lock."""
 
-    finished: _Growing
-    failed: _Growing
+    finished: journal.Journal
+    failed: journal.Journal
     held: ExitStack
 
 
@@ -321,28 +301,13 @@ def _make(path: Path) -> None:
         raise InputError(f"{path}: is no run folder, yet not empty; name a new one")
 
 
-def _lock(path: Path) -> FileIO:
-    """Keep other runs out until the file is closed or the process ends."""
-    file = FileIO(path, "a")
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise InputError(f"{path.parent}: another run writes here; let it end, or name another folder") from None
-    except (ImportError, OSError):
-        pass  # Windows and some network file systems have no such locks; the run is worth more than the guard
-    return file
-
-
 def _begin(path: Path, config: dict[str, Any]) -> None:
     """Write ``run.json``, or see that the run was begun with the same configuration."""
     file = path / "run.json"
     if not file.exists():
         versions = {"telerole": __version__, "python": platform.python_version()}
         about = json.dumps({"config": config, "versions": versions}, indent=2, ensure_ascii=False)
-        _replace(file, [about.encode() + b"\n"])
+        journal.replace(file, [about.encode() + b"\n"])
     elif changed := _changes(_config(path), config):
         raise InputError("\n".join([f"{path}: this run was begun with another configuration; {ADVICE}", *changed]))
 
@@ -368,59 +333,3 @@ def _config(path: Path) -> dict[str, Any]:
         raise FileError(file, [f"cannot be read: {error.strerror}"]) from None
     except (ValueError, LookupError, TypeError):
         raise FileError(file, ["holds no run's configuration"]) from None
-
-
-def _replace(path: Path, lines: Iterable[bytes]) -> None:
-    """Write the file so that it is there whole or not at all."""
-    unfinished = path.with_name(f".{path.name}")
-    with unfinished.open("wb") as file:
-        file.writelines(lines)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-
-
-def _mend(path: Path) -> None:
-    """Complete a last line that lacks only its end, and cut off one that is not whole."""
-    with path.open("r+b") as file:
-        last = next(iter(deque(file, maxlen=1)), b"\n")
-        if last.endswith(b"\n"):
-            return
-        try:
-            orjson.loads(last)
-            file.write(b"\n")
-        except orjson.JSONDecodeError:
-            file.truncate(file.tell() - len(last))
-
-
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The whole lines of a file that may be growing, or not be there yet, with their numbers from 1."""
-    try:
-        with path.open("rb") as file:
-            yield from ((number, line) for number, line in enumerate(file, start=1) if line.endswith(b"\n"))
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise FileError(path, [f"cannot be read: {error.strerror}"]) from None
-
-
-def _records(path: Path, kind: type[R]) -> Iterator[R]:
-    return (_record(path, number, line, kind) for number, line in _lines(path))
-
-
-def _record(path: Path, number: int, line: bytes, kind: type[R]) -> R:
-    try:
-        return kind.model_validate_json(line)
-    except ValidationError as error:
-        raise FileError(path, [f"line {number}: {fault}" for fault in explain(error, kind)]) from None
-
-
-def _id(path: Path, number: int, line: bytes) -> str:
-    try:
-        return str(orjson.loads(line)["id"])
-    except (orjson.JSONDecodeError, LookupError, TypeError):
-        raise FileError(path, [f"line {number}: is no session"]) from None
-
-
-def _line(record: Record) -> bytes:
-    return record.model_dump_json().encode() + b"\n"

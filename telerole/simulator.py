@@ -11,8 +11,8 @@ from typing import Any
 
 from telerole import loop, prompts
 from telerole.backends.base import Sampling
+from telerole.backends.budget import Budget
 from telerole.backends.cassette import Cassette
-from telerole.backends.limits import Budget
 from telerole.chairs import Chair, Chairs, as_rule
 from telerole.conversation import Conversation, StopRule, converse
 from telerole.endings import standard_rules

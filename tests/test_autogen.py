@@ -31,7 +31,7 @@ from autogen_ext.models.openai import OpenAIChatCompletionClient
 from autogen_ext.models.replay import ReplayChatCompletionClient
 from pydantic import BaseModel
 
-from telerole import Call, Said, Scenario, ScriptedBackend, Session, autogen
+from telerole import Call, Said, Scenario, ScriptedBackend, Session
 from telerole.agents.guest import Function
 from telerole.agents.role import InRole
 from telerole.autogen import (
@@ -44,9 +44,11 @@ from telerole.autogen import (
     chat_client,
     model,
     participant,
+    running,
     stop,
 )
 from telerole.backends.base import Message, Sampling
+from telerole.chairs import Chairs
 from telerole.conversation import Conversation, StopRule, converse
 from telerole.errors import (
     BackendError,
@@ -56,6 +58,7 @@ from telerole.errors import (
     Filtered,
     InputError,
     RateLimited,
+    Rejected,
     ServerFault,
     TimedOut,
     Truncated,
@@ -162,11 +165,7 @@ def at_most(count: int) -> StopRule:
 async def test_our_two_agents_play_a_call_in_a_round_robin_and_the_team_stops_when_it_is_over(
     scenario: Scenario,
 ) -> None:
-    agents: list[Any] = [
-        SalespersonAgent(scenario, ScriptedBackend(SELLER)),
-        MerchantAgent(scenario, ScriptedBackend(SHOP)),
-    ]
-    team = RoundRobinGroupChat(agents, termination_condition=CallEnded())
+    team = RoundRobinGroupChat(pair(scenario), termination_condition=CallEnded())
     result = await team.run(task="Play the call.")
     assert [message.to_text() for message in result.messages] == [
         *("Play the call.", "Is this Oak and Son?", "Speaking.", "We bring buyers from abroad.", "What does it cost?"),
@@ -248,11 +247,7 @@ async def test_an_agent_asked_out_of_turn_says_whom_it_listens_to(scenario: Scen
 
 async def test_a_saved_team_goes_on_where_it_was(scenario: Scenario) -> None:
     def team() -> RoundRobinGroupChat:
-        agents: list[Any] = [
-            SalespersonAgent(scenario, ScriptedBackend(SELLER)),
-            MerchantAgent(scenario, ScriptedBackend(SHOP)),
-        ]
-        return RoundRobinGroupChat(agents, termination_condition=CallEnded() | MaxMessageTermination(3))
+        return RoundRobinGroupChat(pair(scenario), termination_condition=CallEnded() | MaxMessageTermination(3))
 
     first = team()
     await first.run(task="Go.")
@@ -280,6 +275,15 @@ async def test_an_agent_on_a_spec_can_be_dumped_and_loaded(scenario: Scenario) -
     assert (loaded.name, loaded.dump_component()) == ("closer", agent.dump_component())
     with pytest.raises(InputError, match="when its speaker is a SPEC"):
         SalespersonAgent(scenario, forever).dump_component()
+
+
+async def test_a_team_of_ours_can_be_dumped_and_loaded_under_the_public_names(scenario: Scenario) -> None:
+    agents: list[Any] = [SalespersonAgent(scenario), MerchantAgent(scenario)]
+    team = RoundRobinGroupChat(agents, termination_condition=CallEnded())
+    dumped = team.dump_component().model_dump_json()
+    assert RoundRobinGroupChat.load_component(json.loads(dumped)).dump_component() == team.dump_component()
+    for name in ("SalespersonAgent", "MerchantAgent", "CallEnded"):
+        assert f'"telerole.autogen.{name}"' in dumped
 
 
 async def test_usage_reaches_the_messages(scenario: Scenario) -> None:
@@ -500,7 +504,12 @@ class RateLimitError(Exception):
     """Named as the openai package names it."""
 
 
+class AuthenticationError(Exception):
+    """Likewise."""
+
+
 FAILED = [
+    (AuthenticationError("wrong key"), Rejected),
     (RateLimitError("slow down"), RateLimited),
     (TimeoutError("late"), TimedOut),
     (ConnectionResetError("cut"), Unreachable),
@@ -582,7 +591,7 @@ class Hanging(Parrot):
 async def test_cancelling_our_task_cancels_the_guests_run(
     scenario: Scenario, in_team: bool, deaf: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(autogen, "GRACE", 0.05)
+    monkeypatch.setattr(running, "GRACE", 0.05)
     started, log = asyncio.Event(), list[str]()
 
     def guest() -> Any:
@@ -667,6 +676,16 @@ async def test_a_schema_is_asked_for_where_the_client_can(able: bool) -> None:
     client = ReplayChatCompletionClient(["{}"], model_info=info)
     await model(client).generate([{"role": "user", "content": "x"}], schema={"type": "object"})
     assert client.create_calls[0]["json_output"] is (True if able else None)
+
+
+def test_the_chairs_that_one_client_fills_share_its_gate() -> None:
+    client = ReplayChatCompletionClient([])
+    chairs = Chairs()
+    for guest in (client, client, model(client)):
+        chairs.seat(guest, "merchant")
+    assert len(chairs.gates) == 1
+    chairs.seat(ReplayChatCompletionClient([]), "merchant")
+    assert len(chairs.gates) == 2
 
 
 def openai_client(server: FakeServer) -> OpenAIChatCompletionClient:
@@ -840,6 +859,6 @@ def test_the_simulator_takes_agents_clients_and_conditions_as_they_are(scenario:
 
 def test_without_autogen_the_import_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "telerole.autogen")
-    monkeypatch.setitem(sys.modules, "autogen_agentchat.agents", None)
+    monkeypatch.setitem(sys.modules, "autogen_agentchat.base", None)
     with pytest.raises(InputError, match="pip install autogen-agentchat"):
         importlib.import_module("telerole.autogen")

@@ -104,6 +104,7 @@ def test_putting_the_phone_down_with_a_goodbye_is_a_goodbye_and_without_one_a_ha
         ("It's two hundred buyers in one hall.", "Yeah, okay.", "en", "salesperson_goodbye"),
         ("我现在就给您登记上，十七号上午，行吧？", "可以。一天排几家，查了发我。", "zh", "goal_reached"),
         ("我今晚七点多再打给您，您看行吗？", "行，七点半吧。", "zh", "callback_agreed"),
+        ("我查清楚再给您回电话，您看哪天方便？", "明天吧，讲不清楚就别打了。", "zh", "callback_agreed"),
         ("我现在就给您登记上，行吧？", "好，不过我不一定去得了。", "zh", "salesperson_goodbye"),
         ("现场有两百来家买家。", "行，你说。", "zh", "salesperson_goodbye"),
     ],

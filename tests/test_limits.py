@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telerole.backends import Message, Reply, Sampling
-from telerole.backends.limits import Budget, Gate, Limited, Price, Retry
+from telerole.backends.budget import Budget, Price
+from telerole.backends.gate import Gate
+from telerole.backends.limits import Limited, Retry
 from telerole.backends.openai import OpenAIBackend
 from telerole.errors import (
     BackendError,
@@ -203,6 +205,60 @@ def test_the_history_tells_each_move_with_its_time_and_reason() -> None:
         (6, "rate limited"),
     ]
     assert [change.at for change in gate.history] == sorted(change.at for change in gate.history)
+
+
+def test_a_gate_starts_at_the_concurrency_that_was_asked_for() -> None:
+    model, gate = Model(), Gate()
+
+    async def run() -> None:
+        await asyncio.sleep(1000)
+        gate.widen(200)
+        await work(Limited(model, gate), callers=200, each=1)
+
+    assert play(run()) < 1002, "all 200 calls at once"
+    assert model.most == 200
+    assert gate.history[0] == (0, 200, "asked for")
+
+
+def test_callers_already_waiting_enter_as_the_gate_is_widened() -> None:
+    gate = Gate(start=2)
+
+    async def run() -> None:
+        waiting = asyncio.create_task(fill(gate, 5))
+        await asyncio.sleep(1)
+        assert gate.in_flight == 2
+        gate.widen(5)
+        await asyncio.wait_for(waiting, 1)
+
+    play(run())
+
+
+def test_widening_neither_narrows_a_gate_nor_passes_its_most() -> None:
+    gate, named = Gate(start=50, most=100), Gate(limit=8)
+
+    async def run() -> None:
+        for asked, limit in ((10, 50), (60, 60), (500, 100)):
+            gate.widen(asked)
+            assert gate.limit == limit
+        named.widen(64)
+        assert named.limit == 8
+
+    play(run())
+
+
+def test_widening_does_not_undo_a_429() -> None:
+    gate = Gate()
+
+    async def run() -> None:
+        gate.widen(100)
+        gate.failed(RateLimited("slow down"))
+        assert gate.limit == 80
+        gate.widen(100)
+        await asyncio.sleep(60)
+        gate.widen(100)
+        assert gate.limit == 80
+
+    play(run())
 
 
 def test_waiting_callers_enter_in_the_order_they_came() -> None:
@@ -442,18 +498,15 @@ def test_money_is_counted_from_the_prices_and_cached_tokens_are_cheaper() -> Non
         budget.admit()
 
 
+def test_without_a_price_of_their_own_cached_tokens_cost_what_the_others_do() -> None:
+    usage = Usage(prompt_tokens=100_000, cached_tokens=40_000)
+    assert Price(prompt=2, completion=8).of(usage) == pytest.approx(0.2)
+
+
 def test_a_limit_in_money_without_a_price_is_refused_before_the_first_call() -> None:
     budget = Budget(money=1, prices={"modell": Price(1, 1)})
     with pytest.raises(InputError, match=r"'model'.*did you mean 'modell'"):
         Limited(Model(), budget=budget)
-
-
-def test_what_an_earlier_part_of_the_run_used_is_counted() -> None:
-    budget = Budget(calls=10)
-    budget.preload("model", Usage(calls=4, attempts=10, prompt_tokens=900))
-    assert str(budget.spent) == "10 calls, 900 tokens"
-    with pytest.raises(BudgetSpent):
-        budget.admit()
 
 
 # ------------------------------------------------------------------------------------------------- all together

@@ -34,7 +34,7 @@ GREETING: list[Message] = [{"role": "user", "content": "Tell me about your shop.
 @pytest.fixture(scope="module")
 def backend() -> Iterator[LocalBackend]:
     """One for all tests that need nothing special: it may be used from any event loop."""
-    backend = LocalBackend()
+    backend = LocalBackend(context=4096)
     yield backend
     asyncio.run(backend.aclose())
 

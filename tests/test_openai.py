@@ -10,13 +10,15 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
 from telerole import errors
 from telerole.backends import Message, Reply, Sampling
-from telerole.backends.openai import OpenAIBackend, retry_after
+from telerole.backends.openai import OpenAIBackend
+from telerole.backends.openai_answers import retry_after
 from telerole.errors import BackendError, InputError
 from telerole.testing import FakeReply, FakeServer
 
@@ -174,6 +176,7 @@ async def test_reach_is_content_with_any_sign_of_life() -> None:
         ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
         ({"retry-after": format_datetime(datetime(2030, 1, 1, tzinfo=UTC) + timedelta(seconds=40), usegmt=True)}, 40),
         ({"retry-after": format_datetime(datetime(2029, 1, 1, tzinfo=UTC), usegmt=True)}, 0),
+        ({"retry-after-ms": "soon", "retry-after": "9"}, None),
         ({"retry-after": "-3"}, 0),
         ({"retry-after": "soon"}, None),
         ({}, None),
@@ -293,19 +296,19 @@ async def test_three_hundred_calls_are_in_flight_at_once() -> None:
 
 def test_one_backend_serves_several_event_loops_and_leaves_nothing_open(caplog: pytest.LogCaptureFixture) -> None:
     with FakeServer() as server:
-        port = int(server.url.split(":")[2].removesuffix("/v1"))
         made = OpenAIBackend("m", server.url)
         for _ in range(4):
             asyncio.run(made.generate(HELLO))
         gc.collect()
-        assert _connections_to(port) <= 1, "a loop that is over keeps no connection"
+        assert _connections_to(server) <= 1, "a loop that is over keeps no connection"
         asyncio.run(_use_and_close(made))
         gc.collect()
-        assert _connections_to(port) == 0
+        assert _connections_to(server) == 0
     assert "Unclosed" not in caplog.text
 
 
-def _connections_to(port: int) -> int:
+def _connections_to(server: FakeServer) -> int:
+    port = urlsplit(server.url).port
     found = psutil.Process().net_connections("tcp")
     return sum(1 for one in found if one.raddr and one.raddr.port == port and one.status == psutil.CONN_ESTABLISHED)
 
@@ -313,6 +316,18 @@ def _connections_to(port: int) -> int:
 async def _use_and_close(made: OpenAIBackend) -> None:
     await made.generate(HELLO)
     await made.aclose()
+
+
+async def test_an_idle_backend_holds_no_connection_and_answers_again() -> None:
+    with FakeServer() as server:
+        async with backend(server) as made:
+            await made.idle()
+            for _ in range(2):
+                assert (await made.generate(HELLO)).text == "All right."
+                assert _connections_to(server) == 1
+                await made.idle()
+                await asyncio.sleep(0)  # a socket is closed in the loop's next round
+                assert _connections_to(server) == 0
 
 
 async def test_aclose_closes_the_connections_of_another_running_loop() -> None:

@@ -126,6 +126,16 @@ def test_text_from_files_is_never_a_template(scenario: Scenario) -> None:
 
 
 def test_both_languages_have_the_same_templates_with_the_same_variables() -> None:
-    for name in ("salesperson", "merchant", "candidate", "profile", "strategy", "script", "direction"):
+    for name in (
+        "salesperson",
+        "merchant",
+        "candidate",
+        "profile",
+        "strategy",
+        "script",
+        "direction",
+        "answer_schema",
+        "answer_again",
+    ):
         needed = {prompts._template(name, language)[1] for language in LANGUAGES}
         assert len(needed) == 1, name

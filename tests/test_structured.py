@@ -158,6 +158,17 @@ async def test_a_bad_answer_is_asked_again_with_its_fault_and_every_ask_is_count
     assert "'maybe'" in again[-1]["content"]
 
 
+async def test_the_words_around_schema_and_fault_are_in_the_prompts_language() -> None:
+    backend = Says("也许吧", YES)
+    await generate_as(backend, [{"role": "user", "content": "这通电话……"}], Verdict, language="zh")
+    system, _, _, again = backend.asked[1]
+    assert system["role"] == "system"
+    assert system["content"].startswith("只输出一个 JSON")
+    assert system["content"].endswith(json.dumps(Verdict.model_json_schema()))
+    assert again["content"].startswith("刚才的回答不能用")
+    assert "there is no whole JSON value in it" in again["content"]
+
+
 async def test_after_the_last_attempt_the_raw_answer_and_the_cost_are_in_the_error() -> None:
     with pytest.raises(BadReply, match="no valid Verdict in 2 answers") as caught:
         await generate_as(Says("no", "never"), ASK, Verdict, attempts=2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -14,9 +13,10 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import ConfigDict, ValidationError
 
+from telerole import journal
 from telerole.backends.base import Backend, Message, Reply, Sampling, close
 from telerole.errors import FileError, InputError, ReplayMiss, nearest
-from telerole.records import Record, explain
+from telerole.records import Record
 
 Mode = Literal["record", "replay"]
 
@@ -95,12 +95,9 @@ class Cassette:
         self.path, self.mode, self._backend = Path(path), mode, backend
         if mode == "record":
             _begin(self.path, Header(provenance=provenance))
-        self.header, entries = _load(self.path)
-        if mode == "record":
-            _mend(self.path)
-        self._entries: dict[str, Entry] = {}
-        for entry in entries:
-            self._entries.setdefault(entry.request.key, entry)
+        self.header, self._entries = _load(self.path)
+        kept = "the replies recorded so far"
+        self._journal = journal.Journal(self.path, kept) if mode == "record" else None
 
     def of(self, backend: Backend | str) -> Backend:
         """`backend` on this cassette; for replaying its name is enough."""
@@ -141,8 +138,8 @@ class Cassette:
         """Write the reply down, unless the same request was answered meanwhile; returns the reply that is on file."""
         entry = Entry(request=request, reply=reply)
         first = self._entries.setdefault(request.key, entry)
-        if first is entry:
-            _append(self.path, _line(entry))
+        if first is entry and self._journal is not None:
+            self._journal.add(entry)
         return first.reply
 
     def _miss(self, request: Request, messages: Sequence[Message]) -> ReplayMiss:
@@ -229,59 +226,22 @@ def _begin(path: Path, header: Header) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:
             if not file.tell():
-                file.write(_line(header))
+                file.write(journal.line(header))
     except OSError as error:
         raise FileError(path, [f"cannot be written: {error.strerror}"]) from None
 
 
-def _mend(path: Path) -> None:
-    """Cut off the line that an interrupted recording left half written."""
-    with path.open("r+b") as file:
-        whole = _whole(file.read())
-        file.truncate(len(whole))
-        if not whole.endswith(b"\n"):
-            file.seek(0, os.SEEK_END)
-            file.write(b"\n")
-
-
-def _whole(written: bytes) -> bytes:
-    """What is written, without a last line that is only half there."""
-    before, end, last = written.rpartition(b"\n")
-    try:
-        json.loads(last or b"{}")
-    except ValueError:
-        return before + end
-    return written
-
-
-def _line(record: Record) -> bytes:
-    return record.model_dump_json().encode() + b"\n"
-
-
-def _append(path: Path, line: bytes) -> None:
-    """One write, so that lines of concurrent calls do not mix."""
-    try:
-        with path.open("ab", buffering=len(line) + 1) as file:
-            file.write(line)
-    except OSError as error:
-        raise FileError(path, [f"cannot be written: {error.strerror}; the replies recorded so far are kept"]) from None
-
-
-def _load(path: Path) -> tuple[Header, list[Entry]]:
-    try:
-        written = path.read_bytes()
-    except OSError as error:
-        raise FileError(path, [f"cannot be read: {error.strerror}"]) from None
-    first, *lines = _whole(written).split(b"\n")
+def _load(path: Path) -> tuple[Header, dict[str, Entry]]:
+    """The first line, and by their keys the first reply to each request."""
+    lines = journal.lines(path, growing=False)
+    _, first = next(lines, (1, b""))
     try:
         header = Header.model_validate_json(first)
     except ValidationError:
         raise FileError(path, [f"line 1: is not the first line of a cassette of version {VERSION}"]) from None
-    return header, [_entry(path, number, line) for number, line in enumerate(lines, start=2) if line.strip()]
-
-
-def _entry(path: Path, number: int, line: bytes) -> Entry:
-    try:
-        return Entry.model_validate_json(line)
-    except ValidationError as error:
-        raise FileError(path, [f"line {number}: {fault}" for fault in explain(error, Entry)]) from None
+    entries: dict[str, Entry] = {}
+    for number, line in lines:
+        if line.strip():
+            entry = journal.parse(path, number, line, Entry)
+            entries.setdefault(entry.request.key, entry)
+    return header, entries

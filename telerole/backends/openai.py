@@ -8,29 +8,15 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import orjson
 
 from telerole.backends.base import Message, Reply, Sampling
+from telerole.backends.openai_answers import Refusal, read
 from telerole.backends.structured import follows, strict
-from telerole.errors import (
-    BackendError,
-    BadReply,
-    EmptyReply,
-    Filtered,
-    InputError,
-    RateLimited,
-    Rejected,
-    ServerFault,
-    TimedOut,
-    Truncated,
-    Unreachable,
-)
-from telerole.session import Usage
+from telerole.errors import BackendError, InputError, Rejected, TimedOut, Unreachable
 
 if TYPE_CHECKING:
     import httpx2
@@ -42,11 +28,7 @@ NEXT_RUNG: dict[Rung, Rung] = {"json_schema": "json_object", "json_object": "pro
 
 OPENAI = "https://api.openai.com/v1"
 NO_KEY = "none"  # local servers want a header, not a key
-KEPT = 20_000  # characters of an answer an error keeps in `raw`
-QUOTED = 300  # characters of a server's own words in a message
 KEY_LIKE = re.compile(r"\bsk-[\w*.-]{4,}")
-REFUSES = re.compile(r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|not allowed|extra", re.I)
-ABOUT_SCHEMA = re.compile(r"response_format|schema|json_object|grammar|guided|structured", re.I)
 
 
 class OpenAIBackend:
@@ -86,6 +68,7 @@ class OpenAIBackend:
         self._rung: Rung = "json_schema"
         self._rung_proven = False
         self._wires: dict[asyncio.AbstractEventLoop, _Wire] = {}
+        self._in_flight = 0
 
     @property
     def schema_rung(self) -> Rung | None:
@@ -108,7 +91,7 @@ class OpenAIBackend:
             response = await self._post(body)
             if response.is_success:
                 return self._accept(response, attempts, schema, rung)
-            refusal = _Refusal.of(response)
+            refusal = Refusal.of(response)
             if self._adapt(refusal, body):
                 continue
             if rung == "prompt" or not refusal.about_schema:
@@ -119,12 +102,12 @@ class OpenAIBackend:
         """Ask the endpoint for a sign of life; raises `Unreachable`, `TimedOut`, or `Rejected` for a wrong key."""
         response = await self._post(None)
         if response.status_code in (401, 403):
-            raise self._clean(_Refusal.of(response).error(self.endpoint))
+            raise self._clean(Refusal.of(response).error(self.endpoint))
 
     async def idle(self) -> None:
-        """Close this event loop's connections; the next request opens new ones."""
+        """Close this event loop's connections unless they are in use; the next request opens new ones."""
         loop = asyncio.get_running_loop()
-        if (wire := self._wires.pop(loop, None)) is not None:
+        if not self._in_flight and (wire := self._wires.pop(loop, None)) is not None:
             await _close(loop, wire)
 
     async def aclose(self) -> None:
@@ -154,6 +137,7 @@ class OpenAIBackend:
     async def _post(self, body: Mapping[str, Any] | None) -> httpx2.Response:
         """Send one request, and nothing but that: a POST of `body`, or without one a GET of the list of models."""
         wire = self._wires.get(asyncio.get_running_loop()) or await self._connect()
+        self._in_flight += 1
         try:
             async with asyncio.timeout(self.timeout):
                 return await wire.send(body)
@@ -163,6 +147,8 @@ class OpenAIBackend:
             raise Rejected(f"the request cannot be written as JSON: {error}") from None
         except wire.breaks as error:
             raise self._clean(Unreachable(f"no answer from {self.endpoint}: {error or type(error).__name__}")) from None
+        finally:
+            self._in_flight -= 1
 
     async def _connect(self) -> _Wire:
         wire = self._wires[asyncio.get_running_loop()] = _Wire.open(self._base_url, self._key)
@@ -172,14 +158,14 @@ class OpenAIBackend:
 
     def _accept(self, response: httpx2.Response, attempts: int, schema: Mapping[str, Any] | None, rung: Rung) -> Reply:
         try:
-            reply = _read(response, self.model, attempts)
+            reply = read(response, self.model, attempts)
         except BackendError as error:
             raise self._clean(error) from None
         if schema is not None:
             self._learn(rung, follows(reply.text, schema if rung == "json_schema" else {}))
         return reply
 
-    def _adapt(self, refusal: _Refusal, body: Mapping[str, Any]) -> bool:
+    def _adapt(self, refusal: Refusal, body: Mapping[str, Any]) -> bool:
         """Learn which parameter this model does not take; True when the request is worth sending again."""
         for ours in ("max_tokens", "temperature", "top_p", "stop", "seed"):
             if ours in body and ours not in self._extra and refusal.refuses(ours):
@@ -271,126 +257,6 @@ async def _close(loop: asyncio.AbstractEventLoop, wire: _Wire) -> None:
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(closing, loop))
     else:
         await closing
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """An answer that is not a 2xx, in the server's own words."""
-
-    status: int
-    message: str
-    code: str
-    param: str
-    text: str
-    retry_after: float | None
-
-    @classmethod
-    def of(cls, response: httpx2.Response) -> _Refusal:
-        """Read whatever form of error body this server has."""
-        said = _json(response.content)
-        error = said.get("error", said) if isinstance(said, dict) else said
-        error = error if isinstance(error, dict) else {"message": error if isinstance(error, str) else response.text}
-        message = str(error.get("message") or error.get("detail") or response.text).strip()
-        code, param = str(error.get("code") or error.get("type") or ""), str(error.get("param") or "")
-        return cls(
-            response.status_code, message, code, param, response.text[:KEPT], retry_after(response.headers, _now())
-        )
-
-    def refuses(self, parameter: str) -> bool:
-        """Whether it is this parameter that the server does not know, rather than its value that is out of range."""
-        named = parameter == self.param or re.search(rf"\b{parameter}\b", self.message) is not None
-        return self.status in (400, 422) and named and bool(REFUSES.search(f"{self.code} {self.message}"))
-
-    @property
-    def about_schema(self) -> bool:
-        """Whether it may be the way a schema was asked for that the server refused."""
-        return self.status in (400, 422) and bool(ABOUT_SCHEMA.search(f"{self.param} {self.message}"))
-
-    def error(self, endpoint: str) -> BackendError:
-        """The error this answer stands for."""
-        hint = "; set OPENAI_API_KEY to a key for this endpoint" if self.status == 401 else ""
-        words = re.sub(r"\s+", " ", self.message)[:QUOTED]
-        return self._kind()(
-            f"{endpoint} answered {self.status}: {words or 'nothing more'}{hint}",
-            raw=self.text,
-            retry_after=self.retry_after,
-        )
-
-    def _kind(self) -> type[BackendError]:
-        if self.status == 429:
-            # An account without money is answered 429 too, and waiting does not fill it.
-            return Rejected if self.code == "insufficient_quota" else RateLimited
-        if self.status == 408:
-            return TimedOut
-        if self.status >= 500:
-            return ServerFault
-        if self.status < 400:
-            return BadReply
-        return Filtered if "content_filter" in self.code or "content_policy" in self.code else Rejected
-
-
-def _read(response: httpx2.Response, model: str, attempts: int) -> Reply:
-    """The reply in a 2xx answer, or the error that its content stands for."""
-    data = _json(response.content)
-    try:
-        choice = data["choices"][0]
-        content, finish = choice["message"].get("content"), choice.get("finish_reason") or "stop"
-        usage = _usage(data.get("usage"), attempts)
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError):
-        words = _Refusal.of(response).message[:QUOTED]
-        raise BadReply(f"the answer is not a chat completion: {words!r}", raw=response.text[:KEPT]) from None
-    text = content if isinstance(content, str) else ""
-    if finish == "length":
-        raise Truncated("the answer was cut off by max_tokens", raw=text, usage=usage)
-    if finish == "content_filter" or choice["message"].get("refusal"):
-        raise Filtered("the answer was stopped by the content filter", raw=text or response.text, usage=usage)
-    if not text.strip():
-        raise EmptyReply("the answer has no words", raw=response.text, usage=usage)
-    return Reply(text, usage, finish, data.get("model") or model)
-
-
-def _usage(said: Any, attempts: int) -> Usage:
-    if not isinstance(said, dict):
-        return Usage(calls=1, attempts=attempts)
-    return Usage(
-        calls=1,
-        attempts=attempts,
-        prompt_tokens=said.get("prompt_tokens") or 0,
-        completion_tokens=said.get("completion_tokens") or 0,
-        cached_tokens=(said.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
-    )
-
-
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds the server asks to wait, by ``retry-after-ms`` or ``Retry-After`` (seconds or a date); None if unsaid."""
-    try:
-        if "retry-after-ms" in headers:
-            return max(0.0, float(headers["retry-after-ms"]) / 1000)
-        said = headers["retry-after"]
-    except (KeyError, ValueError):
-        return None
-    try:
-        return max(0.0, float(said))
-    except ValueError:
-        return _seconds_until(said, now)
-
-
-def _seconds_until(date: str, now: datetime) -> float | None:
-    try:
-        return max(0.0, (parsedate_to_datetime(date) - now).total_seconds())
-    except (ValueError, TypeError):
-        return None
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _json(content: bytes) -> Any:
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return None
 
 
 def _checked(base_url: str) -> str:

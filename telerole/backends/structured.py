@@ -7,19 +7,18 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from telerole.backends.base import Backend, Message, Reply, Sampling
 from telerole.errors import BackendError, BadReply
-from telerole.records import explain
+from telerole.prompts import render
+from telerole.records import Language, explain
 from telerole.session import Usage
 
 M = TypeVar("M", bound=BaseModel)
-
-ASK = "Answer with one JSON value that follows this JSON schema, and with nothing else:\n"
-ASK_AGAIN = "This answer cannot be used:\n{fault}\nAnswer again, with the corrected JSON alone."
 
 THOUGHT = re.compile(r".*</think>", re.S)
 FENCE = re.compile(r"```[\w-]*\n?(.*?)```", re.S)
@@ -43,16 +42,23 @@ class Structured(Generic[M]):
 
 
 async def generate_as(
-    backend: Backend, messages: Sequence[Message], Model: type[M], *, sampling: Sampling = Sampling(), attempts: int = 3
+    backend: Backend,
+    messages: Sequence[Message],
+    Model: type[M],
+    *,
+    sampling: Sampling = Sampling(),
+    attempts: int = 3,
+    language: Language = "en",
 ) -> Structured[M]:
     """Ask until the answer is a valid `Model`, at most `attempts` times, each time naming what was wrong.
 
     The schema always stands in the prompt, and goes to the backend too, which enforces it where its server can.
+    `language` is that of the prompt; what was wrong is named in English in either.
     Raises `BadReply` with the last raw answer, or whatever `BackendError` the backend raised: a truncated answer is
     never mended.
     """
-    schema = Model.model_json_schema()
-    asked = _with_schema(messages, schema)
+    schema, ask = _schema(Model, language)
+    asked = _with_ask(messages, ask)
     spent = Usage()
     for left in reversed(range(attempts)):
         try:
@@ -69,7 +75,8 @@ async def generate_as(
                 fault.args = (f"no valid {Model.__name__} in {attempts} answers; the last: {fault}",)
                 fault.usage = spent
                 raise
-            asked = [*asked, _said("assistant", reply.text), _said("user", ASK_AGAIN.format(fault=fault))]
+            again = render("answer_again", language, fault=str(fault))
+            asked = [*asked, _said("assistant", reply.text), _said("user", again)]
     raise ValueError(f"attempts must be at least 1, not {attempts}")
 
 
@@ -127,9 +134,15 @@ def _closed(part: Any) -> Any:
     return closed
 
 
-def _with_schema(messages: Sequence[Message], schema: Mapping[str, Any]) -> list[Message]:
-    """The messages with the schema at the end of the system prompt: the same for every call, so that it is cached."""
-    ask = ASK + json.dumps(schema, ensure_ascii=False)
+@lru_cache(maxsize=64)
+def _schema(Model: type[BaseModel], language: Language) -> tuple[Mapping[str, Any], str]:
+    """The model's JSON schema, and the words that ask for it; pydantic would make the schema anew for every call."""
+    schema = Model.model_json_schema()
+    return schema, render("answer_schema", language, schema=json.dumps(schema, ensure_ascii=False))
+
+
+def _with_ask(messages: Sequence[Message], ask: str) -> list[Message]:
+    """The messages with `ask` at the end of the system prompt: the same for every call, so a server's cache hits."""
     if messages and messages[0]["role"] == "system":
         return [_said("system", f"{messages[0]['content']}\n\n{ask}"), *messages[1:]]
     return [_said("system", ask), *messages]
