@@ -36,9 +36,10 @@ def main() -> None:
     except TeleroleError as error:
         print(f"telerole: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("telerole: stopped; what was finished is kept, and the same command goes on from there", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == 130:  # how typer ends on Ctrl-C
+            print("telerole: stopped; what was finished is kept, and the same command goes on", file=sys.stderr)
+        raise
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)

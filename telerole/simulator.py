@@ -52,9 +52,9 @@ class Simulator:
         if max_turns < 2:
             raise InputError(f"max_turns must be at least 2, one line each, not {max_turns}")
         self.seed, self.max_turns = seed, max_turns
-        self.budget = budget
+        self.budget = budget or Budget()  # without limits it only counts
         self.rules: list[StopRule] = [as_rule(rule) for rule in rules]
-        self._chairs = Chairs(sampling or Sampling(), budget, cassette, requests_per_minute, tokens_per_minute)
+        self._chairs = Chairs(sampling or Sampling(), self.budget, cassette, requests_per_minute, tokens_per_minute)
         self.salesperson: Speaker = self._chairs.seat(salesperson, "salesperson")
         self.merchant: Speaker = self._chairs.seat(merchant, "merchant")
 
@@ -147,7 +147,7 @@ class Simulator:
                 conversation = self._conversation(scenario, trial)
                 session = await converse(conversation)
                 store.append(session, raw=conversation.raw)
-                shown.ended(session, str(self.budget.spent) if self.budget else "")
+                shown.ended(session, str(self.budget.spent) if self.budget.spent.calls else "")
                 if session.end.reason == "budget":
                     jobs.close()
                     return

@@ -170,3 +170,18 @@ def test_kill_9_loses_nothing_that_was_finished_and_repeats_nothing(tmp_path: Pa
     assert set(sessions.read_bytes().splitlines()) == set(
         (tmp_path / "whole" / "sessions.jsonl").read_bytes().splitlines()
     )
+
+
+def test_ctrl_c_says_how_to_go_on_and_keeps_what_was_finished(tmp_path: Path) -> None:
+    arguments = ["simulate", "--sample", "500", "--trials", "20", "--out", str(tmp_path / "run")]
+    command = [sys.executable, "-c", "from telerole.cli import main; main()", *arguments]
+    sessions = tmp_path / "run" / "sessions.jsonl"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and (not sessions.exists() or sessions.stat().st_size == 0):
+            pass
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on" in told
+    assert "Traceback" not in told
+    assert 0 < len(records(tmp_path / "run")) < 10000

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
-from telerole import Catalog, Profile, ProfileTemplate, Scenario, Session
+from telerole import Catalog, Profile, ProfileTemplate, QAPair, Scenario, Session, Simulator, Triplet
+from telerole.records import load
 from telerole.session import End, Turn
 
 TEMPLATE = ProfileTemplate.model_validate(
@@ -72,3 +75,13 @@ def test_a_session_alternates_from_the_salesperson() -> None:
 def test_a_turn_is_never_empty() -> None:
     with pytest.raises(ValidationError):
         Turn(role="merchant", text="  ")
+
+
+def test_a_triplet_and_a_qa_pair_survive_the_way_through_a_file(scenario: Scenario, tmp_path: Path) -> None:
+    session = Simulator().run(scenario)
+    triplet = Triplet(profile=scenario.profile, strategy=scenario.filled_strategy, session=session, method="simulation")
+    pair = QAPair(id="fees", language="zh", topic="fees", question="要押金吗？", answer="不用，第一年免押金。")
+    for record in (triplet, pair):
+        path = tmp_path / "one.jsonl"
+        path.write_text(record.model_dump_json() + "\n", encoding="utf-8")
+        assert load(path, type(record)) == [record]

@@ -6,18 +6,27 @@ import os
 import re
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from telerole import checking
 from telerole.testing import FakeServer
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
-def blocks(kind: str) -> list[str]:
-    return [body for language, body in BLOCK.findall(README.read_text(encoding="utf-8")) if language == kind]
+def blocks(kind: str, page: Path = README) -> list[str]:
+    return [body for language, body in BLOCK.findall(page.read_text(encoding="utf-8")) if language == kind]
+
+
+def library_page(folder: str) -> Path:
+    """The page in the checkout, or, where only the wheel is at hand, the one inside it."""
+    beside = ROOT / folder / "README.md"
+    return beside if beside.exists() else Path(str(files("telerole") / "library" / folder / "README.md"))
 
 
 def test_the_first_screen_shows_both_commands() -> None:
@@ -43,6 +52,13 @@ def test_commands_run(tmp_path: Path) -> None:
             command = [sys.executable, "-c", "from telerole.cli import main; main()", *line.split()[1:]]
             done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
             assert done.returncode == 0, (line, done.stderr)
+
+
+@pytest.mark.parametrize(("folder", "kind"), [("personas", "1 Persona"), ("strategies", "1 Strategy")])
+def test_the_page_on_writing_one_shows_a_file_that_passes_the_check(tmp_path: Path, folder: str, kind: str) -> None:
+    path = tmp_path / "shown.yaml"
+    path.write_text(blocks("yaml", library_page(folder))[0], encoding="utf-8")
+    assert checking.check(path) == {path: kind}
 
 
 def test_the_call_it_shows_is_one_that_the_demo_plays(tmp_path: Path) -> None:
