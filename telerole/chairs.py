@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ from telerole.errors import InputError, nearest
 from telerole.persona import Role
 from telerole.speaker import Speaker
 
+LOCAL_TOKENS = 160  # of one line; nobody says more in one breath
 KINDS = ("offline", "local", "openai", "human")
 FORMS = "offline, local, local:FILE.gguf, openai:MODEL, openai:MODEL@BASE_URL, human, or candidate+ and one of them"
 
@@ -124,6 +125,7 @@ class Chairs:
         spec = parse(text)
         if spec.candidate and role == "merchant":
             raise InputError(f"{text!r}: a candidate sits in the salesperson's chair, not in the merchant's")
+        sampling = self.sampling
         match spec.kind:
             case "offline":
                 return OfflineMerchant() if role == "merchant" else OfflineSalesperson(candidate=spec.candidate)
@@ -133,13 +135,15 @@ class Chairs:
                 from telerole.backends.local import LocalBackend
 
                 backend: Backend = self._open(lambda: LocalBackend(Path(spec.model) if spec.model else None))
+                # A small model does not know when to stop: what it says ends with its first line.
+                sampling = replace(sampling, stop=sampling.stop or ("\n",), max_tokens=LOCAL_TOKENS)
             case _:
                 from telerole.backends.openai import OpenAIBackend
 
                 key = "none" if self._replaying else None  # a replay asks nobody
                 backend = self._open(lambda: OpenAIBackend(spec.model, spec.base_url, key))
         shared = self._shared(backend)
-        return Candidate(shared, self.sampling) if spec.candidate else InRole(shared, role, self.sampling)
+        return Candidate(shared, sampling) if spec.candidate else InRole(shared, role, sampling)
 
     def _open(self, make: Callable[[], Backend]) -> Backend:
         """One backend object a model, however many chairs it fills."""

@@ -58,7 +58,7 @@ class Conversation:
                 else:
                     end = said.end
                     if said.usage is not None:
-                        spent[role] = spent.get(role, Usage()) + said.usage
+                        spent[role] = spent[role] + said.usage if role in spent else said.usage
                     if said.text:
                         turns.append(Turn(role=role, text=said.text, act=said.act, repairs=said.repairs))
                         yield turns[-1]

@@ -87,7 +87,7 @@ class Scenario(Record):
         return isinstance(other, Scenario) and (self.id, self.digest) == (other.id, other.digest)
 
     def __hash__(self) -> int:
-        return hash(self.digest)
+        return hash(self.id)
 
 
 @lru_cache(maxsize=512)

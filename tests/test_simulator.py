@@ -8,9 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from telerole import Budget, Call, Candidate, Catalog, RunFolder, Said, Scenario, ScriptedBackend, Session, Simulator
-from telerole.errors import InputError
-from telerole.session import End, Turn
+from telerole import (
+    Budget,
+    Call,
+    Candidate,
+    Catalog,
+    Reply,
+    RunFolder,
+    Said,
+    Sampling,
+    Scenario,
+    ScriptedBackend,
+    Session,
+    Simulator,
+)
+from telerole.errors import InputError, Truncated
+from telerole.session import End, Turn, Usage
 from telerole.testing import FakeServer
 
 
@@ -200,3 +213,23 @@ def test_a_said_with_an_end_may_come_from_a_function(scenario: Scenario) -> None
         merchant=lambda call: Said("No.", End(reason="merchant_hangup", by="merchant")),
     ).run(scenario)
     assert session.end.reason == "merchant_hangup"
+
+
+def test_a_reply_that_its_seed_cannot_better_is_asked_for_with_another(scenario: Scenario) -> None:
+    seeds: list[int | None] = []
+
+    class Stubborn:
+        name = "stubborn"
+
+        async def generate(self, messages: object, *, sampling: Sampling, schema: object = None) -> Reply:
+            seeds.append(sampling.seed)
+            if len(seeds) == 1:
+                error = Truncated("cut off", usage=Usage(calls=1, attempts=1, completion_tokens=9))
+                error.retryable = False
+                raise error
+            return Reply("Hello there.")
+
+    session = Simulator(Stubborn(), "offline", max_turns=2).run(scenario)
+    assert session.turns[0].text == "Hello there."
+    assert len(set(seeds)) == 2
+    assert session.usage["salesperson"].completion_tokens == 9

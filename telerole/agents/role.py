@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from telerole.agents.speech import spoken
 from telerole.backends.base import Backend, Message, Sampling, close
 from telerole.endings import put_down
-from telerole.errors import EmptyReply
+from telerole.errors import EmptyReply, Truncated
 from telerole.persona import Role
 from telerole.prompts import candidate_messages, candidate_system_of, merchant_messages, salesperson_messages
 from telerole.session import Usage
@@ -47,11 +47,18 @@ class InRole:
         """Ask the model for the next line; a reply without words is asked for again with another seed."""
         prompt = self.prompt or (_salesperson if self.role == "salesperson" else _merchant)
         messages = prompt(call)
-        usage = Usage()
+        usage: Usage | None = None
         for attempt in range(ATTEMPTS):
             seed = derive_seed(call.turn_seed, attempt) if attempt else call.turn_seed
-            reply = await self.backend.generate(messages, sampling=replace(self.sampling, seed=seed))
-            usage = usage + reply.usage
+            try:
+                reply = await self.backend.generate(messages, sampling=self.sampling.seeded(seed))
+            except (Truncated, EmptyReply) as error:
+                # What a backend answers the same way to the same seed can only be had with another one.
+                if error.retryable or attempt == ATTEMPTS - 1:
+                    raise
+                usage = _sum(usage, error.usage)
+                continue
+            usage = _sum(usage, reply.usage)
             speech = spoken(reply.text, self.role)
             if speech.text or (speech.hung_up and call.turns):
                 end = put_down(call.turns, speech.text, call.scenario.language) if speech.hung_up else None
@@ -73,3 +80,7 @@ class Candidate(InRole):
     def name(self) -> str:
         """``candidate+`` and the backend's name."""
         return f"candidate+{self.backend.name}"
+
+
+def _sum(usage: Usage | None, more: Usage | None) -> Usage | None:
+    return more if usage is None else usage if more is None else usage + more

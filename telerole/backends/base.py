@@ -26,6 +26,10 @@ class Sampling:
     stop: tuple[str, ...] = ()
     seed: int | None = None
 
+    def seeded(self, seed: int) -> Sampling:
+        """The same with this seed."""
+        return Sampling(self.temperature, self.top_p, self.max_tokens, self.stop, seed)
+
 
 ONE_CALL = Usage(calls=1, attempts=1)
 

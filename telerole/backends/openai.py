@@ -232,6 +232,7 @@ class _Wire:
         client = openai.AsyncOpenAI(api_key=key, base_url=base_url, max_retries=0, http_client=pool)
         headers = pool.headers.copy()
         headers.update({k: v for k, v in (client.default_headers | client.auth_headers).items() if isinstance(v, str)})
+        headers.encoding = headers.encoding  # once found out it is kept; else every request looks through all of them
         url = client.base_url
         chat, models = (url.copy_with(path=url.path + path) for path in ("chat/completions", "models"))
         return cls(pool, chat, models, headers, (httpx2.HTTPError, aiohttp.ClientError, OSError))
@@ -245,7 +246,8 @@ class _Wire:
             return await self.pool.send(httpx2.Request("GET", self.models, headers=self.headers, extensions=extensions))
         # Given as `stream`, httpx2 leaves Host and Content-Length to aiohttp, which writes them anyway (0.1 ms).
         stream = httpx2.ByteStream(orjson.dumps(body))
-        request = httpx2.Request("POST", self.chat, headers=self.headers, stream=stream, extensions=extensions)
+        request = httpx2.Request("POST", self.chat, stream=stream, extensions=extensions)
+        request.headers = self.headers  # the very same, not a copy: nothing on the way changes them
         request.read()
         return await self.pool.send(request)
 
