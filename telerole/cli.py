@@ -109,6 +109,8 @@ def simulate(
     if totals.failures:
         unfinished = out / "failures.jsonl"
         console.print(f"What could not be finished: {unfinished}; the same command tries it again", soft_wrap=True)
+    if left := len(planned) * trials - totals.sessions - totals.failures.total():
+        console.print(f"Not begun: {left} calls; the same command with a larger budget goes on")
 
 
 @app.command()

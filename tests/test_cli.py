@@ -174,7 +174,9 @@ def test_kill_9_loses_nothing_that_was_finished_and_repeats_nothing(tmp_path: Pa
 
 def test_ctrl_c_says_how_to_go_on_and_keeps_what_was_finished(tmp_path: Path) -> None:
     arguments = ["simulate", "--sample", "500", "--trials", "20", "--out", str(tmp_path / "run")]
-    command = [sys.executable, "-c", "from telerole.cli import main; main()", *arguments]
+    # A shell starts what it runs in the background deaf to Ctrl-C; a terminal does not.
+    hearing = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{hearing}; from telerole.cli import main; main()", *arguments]
     sessions = tmp_path / "run" / "sessions.jsonl"
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         while process.poll() is None and (not sessions.exists() or sessions.stat().st_size == 0):
@@ -185,3 +187,15 @@ def test_ctrl_c_says_how_to_go_on_and_keeps_what_was_finished(tmp_path: Path) ->
     assert "the same command goes on" in told
     assert "Traceback" not in told
     assert 0 < len(records(tmp_path / "run")) < 10000
+
+
+def test_a_spent_budget_says_how_much_is_left_to_do(tmp_path: Path) -> None:
+    with FakeServer(reply=lambda body: f"Well, {len(body['messages'])} things come to mind.") as server:
+        done = telerole(
+            "simulate", "--sample", 9, "--max-turns", 4, "--concurrency", 1, "--max-calls", 8,
+            "--salesperson", f"openai:m@{server.url}", "--out", tmp_path / "run",
+        )  # fmt: skip
+        assert server.count <= 8 + 1, "eight calls, and one to see that the server is there"
+    assert done.returncode == 0, done.stderr
+    assert "BudgetSpent" in done.stdout
+    assert f"Not begun: {9 - len(records(tmp_path / 'run')) - 1} calls" in done.stdout
