@@ -113,3 +113,23 @@ def test_a_strategys_questions_and_proposals_are_heard_as_such(catalog: Catalog,
                     assert heard == ("ask", step.asks), line
                 else:
                     assert heard.act not in ("goodbye", "propose"), line
+
+
+def test_a_call_is_called_a_success_exactly_where_the_merchant_agreed(calls: list[tuple[Scenario, Session]]) -> None:
+    wrong = []
+    for _, session in calls:
+        settled = [turn.act for turn in session.turns if turn.role == "merchant" and turn.act]
+        agreed = any(act.startswith("agree") for act in settled)
+        if agreed != (session.end.reason == "goal_reached"):
+            wrong.append((session.id, session.end.reason, settled[-3:]))
+    assert len(wrong) <= 0.01 * len(calls), wrong
+
+
+def test_what_was_promised_is_not_promised_twice_in_one_breath(calls: list[tuple[Scenario, Session]]) -> None:
+    twice = 0
+    for scenario, session in calls:
+        for turn in session.turns:
+            if turn.role == "salesperson":
+                facts = scenario.filled_strategy.offer.values()
+                twice += any(turn.text.count(fact) > 1 for fact in facts if len(fact) > 12)
+    assert twice <= 0.02 * len(calls)

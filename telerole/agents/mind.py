@@ -17,7 +17,6 @@ from telerole.reading import Heard, hear
 from telerole.records import Language
 from telerole.session import Turn
 from telerole.speaker import derive_seed
-from telerole.strategy import Strategy
 
 LONG: dict[Language, int] = {"en": 240, "zh": 90}
 AGREES_ABOVE = 0.6
@@ -90,11 +89,14 @@ def leaving_hazard(mind: Mind, busyness: float) -> float:
     return 1 / (1 + math.exp(-(-2.0 - 5.0 * (mind.patience - 0.3) + 1.2 * busyness + 0.9 * mind.did("refuse"))))
 
 
-def next_act(mind: Mind, persona: Persona, strategy: Strategy, random: Random) -> str:
-    """What the merchant does now, as an act of `lines.ACTS` with its kind after a colon."""
+def next_act(mind: Mind, persona: Persona, asked_for: str, random: Random) -> str:
+    """What the merchant does now, as an act of `lines.ACTS` with its kind after a colon.
+
+    `asked_for` is what there is to agree to: ``meeting``, ``contact`` or ``signup``.
+    """
     heard, nature = mind.heard[-1], persona.disposition
     last = mind.acts[-1] if mind.acts else ""
-    goal = f"agree:{strategy.closes_with}"
+    goal = f"agree:{asked_for}"
     if heard.act == "goodbye":
         return f"goodbye:{_outcome(mind)}"
     if last.startswith("agree") or last == "defer":

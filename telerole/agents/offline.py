@@ -17,7 +17,7 @@ from telerole.catalog import Catalog
 from telerole.lines import Line
 from telerole.persona import Role
 from telerole.records import Language, fill, slots
-from telerole.session import End, Turn
+from telerole.session import End
 from telerole.speaker import Call, Said
 
 JOIN: dict[Language, str] = {"en": " ", "zh": ""}
@@ -44,10 +44,9 @@ class OfflineSalesperson:
             known |= {"salesperson_name": scenario.salesperson.name, "company": scenario.salesperson.company}
         own = {f"step:{step.id}": step.say for step in strategy.flow}
         own |= {f"answer:{kind}": lines for kind, lines in strategy.answers.items()}
-        random, heard = call.random("words"), _heard_already(call.turns)
         script = None if self.candidate else scenario.script.id
-        words = [_word("salesperson", act, language, own.get(act), known, heard, script, random) for act in acts]
-        return Said(JOIN[language].join(words), act="+".join(acts))
+        words = Words("salesperson", language, own, known, script, tuple(strategy.offer.values()))
+        return Said(words.put(acts, call), act="+".join(acts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,41 +62,52 @@ class OfflineMerchant:
         """Word the mind's next act; after ``hang_up`` the phone is down."""
         scenario, persona, language = call.scenario, call.scenario.merchant, call.scenario.language
         mind = mind_after(call.turns, persona, language, call.seed)
-        act = next_act(mind, persona, scenario.strategy, call.random("act"))
+        act = next_act(mind, persona, scenario.strategy.closes_with, call.random("act"))
         own = {f"answer:{topic}": (line,) for topic, line in persona.facts.items()}
-        random, heard = call.random("words"), _heard_already(call.turns)
-        known = scenario.profile.slots()
-        text = _word("merchant", act, language, own.get(act), known, heard, scenario.script.id, random)
+        words = Words("merchant", language, own, scenario.profile.slots(), scenario.script.id)
         end = End(reason="merchant_hangup", by="merchant") if act == "hang_up" else None
-        return Said(text, end, act=act)
+        return Said(words.put([act], call), end, act=act)
 
 
-def _heard_already(turns: Sequence[Turn]) -> str:
-    return "\n".join(turn.text for turn in turns)
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What one speaker words an act with: lines of its `own`, else of the corpus; slots are filled from `known`.
 
+    Lines of the call's own seed `script` are preferred half of the time; `facts` are not told a second time where
+    another line is to be had.
+    """
 
-def _word(
-    role: Role,
-    act: str,
-    language: Language,
-    own: Sequence[str] | None,
-    known: Mapping[str, str],
-    heard: str,
-    script: str | None,
-    random: Random,
-) -> str:
-    """One act in words: a line not said in this call yet, half of the time one of the call's own seed script."""
-    if own is not None:
-        return _fresh([fill(text, known) for text in own], heard, random)
-    fitting = [line for line in bank(language)[role, act] if slots(line.text) <= known.keys()]
-    familiar = [text for line in fitting if line.script == script and (text := fill(line.text, known)) not in heard]
-    if familiar and random.random() < 0.5:
-        return random.choice(familiar)
-    return _fresh([fill(line.text, known) for line in fitting], heard, random)
+    role: Role
+    language: Language
+    own: Mapping[str, Sequence[str]]
+    known: Mapping[str, str]
+    script: str | None = None
+    facts: tuple[str, ...] = ()
 
+    def put(self, acts: Sequence[str], call: Call) -> str:
+        """The acts in words, one after the other, none of them said in this call before."""
+        random = call.random("words")
+        heard = "\n".join(turn.text for turn in call.turns)
+        said: list[str] = []
+        for act in acts:
+            said.append(self._line(act, "\n".join([heard, *said]), random))
+        return JOIN[self.language].join(said)
 
-def _fresh(texts: Sequence[str], heard: str, random: Random) -> str:
-    return random.choice([text for text in texts if text not in heard] or texts)
+    def _line(self, act: str, heard: str, random: Random) -> str:
+        if act in self.own:
+            return self._fresh([fill(text, self.known) for text in self.own[act]], heard, random)
+        fitting = [line for line in bank(self.language)[self.role, act] if slots(line.text) <= self.known.keys()]
+        texts = [(line.script, fill(line.text, self.known)) for line in fitting]
+        familiar = [text for script, text in texts if script == self.script and text not in heard]
+        if familiar and random.random() < 0.5:
+            return random.choice(familiar)
+        return self._fresh([text for _, text in texts], heard, random)
+
+    def _fresh(self, texts: Sequence[str], heard: str, random: Random) -> str:
+        told = [fact for fact in self.facts if fact in heard]
+        unsaid = [text for text in texts if text not in heard] or texts
+        new = [text for text in unsaid if not any(fact in text for fact in told)]
+        return random.choice(new or unsaid)
 
 
 @cache
