@@ -158,7 +158,8 @@ class Chairs:
         """The backend behind its endpoint's gate, the run's budget, and the cassette."""
         if isinstance(backend, Limited):
             return backend
-        self.used.append(backend)
+        if backend not in self.used:
+            self.used.append(backend)
         endpoint = getattr(backend, "endpoint", None) or id(backend)
         if endpoint not in self.gates:
             self.gates[endpoint] = Gate(rpm=self.requests_per_minute, tpm=self.tokens_per_minute)

@@ -655,6 +655,14 @@ async def test_an_answer_that_cannot_be_said_is_a_failed_call(content: Any, fini
         await model(ReplayChatCompletionClient([result])).generate([{"role": "user", "content": "x"}])
 
 
+async def test_an_answer_that_cannot_be_said_has_cost_what_it_cost() -> None:
+    result = CreateResult(finish_reason="length", content="So I", usage=RequestUsage(7, 3), cached=False)
+    with pytest.raises(Truncated) as caught:
+        await model(ReplayChatCompletionClient([result])).generate([{"role": "user", "content": "x"}])
+    assert caught.value.usage is not None
+    assert caught.value.usage.completion_tokens == 3
+
+
 class Picky(ReplayChatCompletionClient):
     async def create(self, *args: Any, extra_create_args: Any = None, **options: Any) -> CreateResult:
         if "seed" in (extra_create_args or {}):

@@ -112,9 +112,8 @@ def next_acts(state: Progress, strategy: Strategy, random: Random) -> list[str]:
         case "digress":
             return ["chat", *go_on]
         case "interested" if len(state.done) > 1 and not state.proposed and random.random() < 0.6:
-            return [
-                f"step:{strategy.flow[-1].id}"
-            ]  # somebody who warms to it is asked now, not after three more points
+            # Somebody who warms to it is asked now, not after three more points.
+            return [f"step:{strategy.flow[-1].id}"]
         case "pardon":
             return ["repair", *(f"step:{done}" for done in state.done[-1:])]
     if "introduce" not in state.acts and not state.done:

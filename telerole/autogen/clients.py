@@ -169,13 +169,14 @@ class _ClientBackend:
         text = result.content
         if not isinstance(text, str):
             raise BadReply(f"{self.name} called a tool instead of answering")
+        usage = one_call(result.usage)
         if result.finish_reason == "content_filter":
-            raise Filtered(f"{self.name}: stopped by the content filter", raw=text)
+            raise Filtered(f"{self.name}: stopped by the content filter", raw=text, usage=usage)
         if result.finish_reason == "length":
-            raise Truncated(f"{self.name}: cut off by the token limit", raw=text)
+            raise Truncated(f"{self.name}: cut off by the token limit", raw=text, usage=usage)
         if not text.strip():
-            raise EmptyReply(f"{self.name} answered nothing", raw=text)
-        return Reply(text, one_call(result.usage), model=self.name)
+            raise EmptyReply(f"{self.name} answered nothing", raw=text, usage=usage)
+        return Reply(text, usage, model=self.name)
 
 
 def _ours(message: LLMMessage) -> Message:

@@ -116,5 +116,5 @@ def _said(call: Call, result: TaskResult, name: str) -> Said:
         end = put_down(call.turns, speech.text, call.scenario.language)
         return Said(speech.text, end, usage, repairs=speech.repairs)
     if not speech.text:
-        raise EmptyReply(f"{name} said nothing", raw=text)
+        raise EmptyReply(f"{name} said nothing", raw=text, usage=usage)
     return Said(speech.text, usage=usage, repairs=speech.repairs)
