@@ -24,7 +24,7 @@ def standard_rules(language: Language, max_turns: int) -> list[Rule]:
         return said_goodbye(turns, language)
 
     def cap(turns: Sequence[Turn]) -> End | None:
-        return End(reason="max_turns", detail=f"{max_turns} turns") if len(turns) >= max_turns else None
+        return End(reason="max_turns") if len(turns) >= max_turns else None
 
     return [goodbye, repetition, cap]
 

@@ -20,7 +20,9 @@ _NAMES: dict[Role, str] = {
 _LABEL = {role: re.compile(rf"\s*[*\[【]*(?:{names})[*\]】]*\s*[:：][*]*\s*", re.I) for role, names in _NAMES.items()}
 _STAGE = re.compile(r"(?:\*[^*\n]{1,60}\*|[\[【][^\]】\n]{1,60}[\]】]|（[^）\n]{1,40}）|\([^)\n]{1,60}\))")
 _PLAIN = re.compile(r"""[^<\[({*【（「：:\n\ud800-\udfff]*""")  # most lines: nothing in them could have to be cut
+_BULLET = re.compile(r"[-–•]\s+")
 _QUOTES = {'"': '"', "“": "”", "「": "」", "'": "'"}
+_OPENERS = {*_QUOTES, "-", "–", "•"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def spoken(raw: str, role: Role) -> Speech:
     Reasoning blocks, the speaker's own label, stage directions, quotation marks around the whole line, and
     everything from the first line that speaks for the other side. The hang-up mark becomes `hung_up`.
     """
-    if _PLAIN.fullmatch(raw) and raw[:1] not in _QUOTES:
+    if _PLAIN.fullmatch(raw) and raw[:1] not in _OPENERS:
         return Speech(" ".join(raw.split()))
     repairs: list[str] = []
 
@@ -55,6 +57,7 @@ def spoken(raw: str, role: Role) -> Speech:
     hung_up = _HANG_UP.search(text) is not None
     text = _HANG_UP.sub(" ", text).strip()
     text = cut("stage direction", text, _STAGE.sub(" ", text))
+    text = cut("bullet", text, text[match.end() :] if (match := _BULLET.match(text)) else text)
     text = cut("quotes", text, _unquoted(text))
     return Speech(re.sub(r"\s+", " ", text), hung_up, tuple(repairs))
 
