@@ -41,7 +41,7 @@ def said_goodbye(turns: Sequence[Turn], language: Language) -> End | None:
 
 
 def repetition(turns: Sequence[Turn]) -> End | None:
-    """One speaker says nearly the same line a third time within five of its turns, or the two echo each other."""
+    """One speaker says nearly the same line a third time within five of its turns; very short ones may repeat."""
     if not turns or len(turns[-1].text) < 6:
         return None
     last = turns[-1]

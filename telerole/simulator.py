@@ -129,7 +129,8 @@ class Simulator:
         async with self._store(planned, trials, out) as store:
             total = len(planned) * trials
             with Bar(total, len(store.done)) if progress else Silent() as shown:
-                await self._play_all(planned, trials, min(concurrency or CONCURRENCY, total), store, shown)
+                most = [getattr(speaker, "at_once", total) for speaker in (self.salesperson, self.merchant)]
+                await self._play_all(planned, trials, min(concurrency or CONCURRENCY, *most), store, shown)
         return store
 
     async def _play_all(

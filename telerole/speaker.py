@@ -59,7 +59,7 @@ class Speaker(Protocol):
     so one object serves any number of concurrent conversations. A guest that cannot be pure (a framework's
     stateful agent, a person) has a method ``seat(scenario, seed) -> Speaker``, called once as a conversation
     starts, and its seated form may have ``async leave()``, awaited when the conversation is over. Stop rules
-    may have both, too.
+    may have both, too. ``at_once`` says how many calls a speaker can be in at the same time, where that is few.
     """
 
     @property

@@ -106,6 +106,14 @@ def test_what_a_users_function_raises_is_a_failed_call_too(scenario: Scenario) -
     assert "function:broken raised KeyError" in session.end.detail
 
 
+def test_a_function_that_returns_nothing_is_a_failed_call_not_a_crash(scenario: Scenario) -> None:
+    def forgetful(call: Call) -> None:
+        return None
+
+    session = Simulator(salesperson=forgetful).run(scenario)
+    assert "function:forgetful returned NoneType" in session.end.detail
+
+
 def test_each_turn_has_its_own_random_stream_that_a_retry_repeats(scenario: Scenario) -> None:
     first = Call(scenario, (), 7)
     second = Call(scenario, (Turn(role="salesperson", text="a"), Turn(role="merchant", text="b")), 7)

@@ -135,6 +135,24 @@ def test_a_person_at_the_keyboard_can_take_a_chair(scenario: Scenario) -> None:
     assert shown[0].endswith(session.turns[0].text)
 
 
+def test_a_person_is_in_one_call_at_a_time_and_hangs_up_where_the_input_ends(scenarios: list[Scenario]) -> None:
+    from telerole.agents.guest import Person
+
+    asked = iter(["Yes?", "No."])
+
+    def read(prompt: str) -> str:
+        try:
+            return next(asked)
+        except StopIteration:
+            raise EOFError from None
+
+    run = Simulator(merchant=Person(read=read, show=lambda line: None)).run_many(scenarios[:3])
+    first, second, third = run
+    assert [turn.text for turn in first.turns if turn.role == "merchant"][:1] == ["Yes?"]
+    assert [len(session.turns) for session in (second, third)] == [1, 1]
+    assert third.end.reason == "merchant_hangup"
+
+
 def test_two_models_play_a_call_over_http_each_with_its_own_view(scenario: Scenario) -> None:
     with FakeServer(reply="Mm, go on then.") as server:
         session = Simulator(f"openai:sales@{server.url}", f"openai:shop@{server.url}", max_turns=6).run(scenario)
@@ -233,3 +251,17 @@ def test_a_reply_that_its_seed_cannot_better_is_asked_for_with_another(scenario:
     assert session.turns[0].text == "Hello there."
     assert len(set(seeds)) == 2
     assert session.usage["salesperson"].completion_tokens == 9
+
+
+def test_replies_that_all_fail_are_all_charged_for(scenario: Scenario) -> None:
+    class Hopeless:
+        name = "hopeless"
+
+        async def generate(self, messages: object, *, sampling: Sampling, schema: object = None) -> Reply:
+            error = Truncated("cut off", usage=Usage(calls=1, attempts=1, completion_tokens=9))
+            error.retryable = False
+            raise error
+
+    session = Simulator(Hopeless(), "offline").run(scenario)
+    assert session.end.reason == "backend_error"
+    assert session.usage["salesperson"].completion_tokens == 27

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from telerole.agents.speech import spoken
 from telerole.endings import put_down
@@ -38,15 +39,21 @@ class Function:
             raise BadReply(f"{self.name} raised {type(error).__name__}: {error}") from error
         if isinstance(said, Said):
             return said
+        if not isinstance(said, str):
+            raise BadReply(f"{self.name} returned {type(said).__name__}, neither a line nor a Said")
         return _said(call, said, self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody at the keyboard: sees what the other side says and types an answer; an empty line hangs up."""
+    """Somebody at the keyboard: sees what the other side says and types an answer.
+
+    An empty line, or the end of the input, hangs up. One call at a time.
+    """
 
     read: Callable[[str], str] = input
     show: Callable[[str], None] = print
+    at_once: ClassVar[int] = 1
 
     @property
     def name(self) -> str:
@@ -57,7 +64,10 @@ class Person:
         """Show the last line and read the answer, without blocking other calls."""
         if call.turns:
             self.show(f"{call.turns[-1].role}: {call.turns[-1].text}")
-        line = await asyncio.to_thread(self.read, f"you ({call.role}): ")
+        try:
+            line = await asyncio.to_thread(self.read, f"you ({call.role}): ")
+        except EOFError:
+            line = ""
         return _said(call, line.strip() or HANG_UP[call.scenario.language], self.name)
 
 

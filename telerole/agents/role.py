@@ -53,10 +53,10 @@ class InRole:
             try:
                 reply = await self.backend.generate(messages, sampling=self.sampling.seeded(seed))
             except (Truncated, EmptyReply) as error:
+                usage = error.usage = _sum(usage, error.usage)
                 # What a backend answers the same way to the same seed can only be had with another one.
                 if error.retryable or attempt == ATTEMPTS - 1:
                     raise
-                usage = _sum(usage, error.usage)
                 continue
             usage = _sum(usage, reply.usage)
             speech = spoken(reply.text, self.role)
