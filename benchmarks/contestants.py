@@ -138,7 +138,8 @@ def simulated(job: Job, salesperson: Any, merchant: Any) -> Play:
     """Play calls of one scenario with telerole, each batch into a run folder."""
     from telerole import Catalog, Simulator
 
-    simulator = Simulator(salesperson, merchant, max_turns=TURNS)
+    # The wire and the engine are compared; what the mind and the director add, `benchmarks/mind.py` measures.
+    simulator = Simulator(salesperson, merchant, max_turns=TURNS, mind=None, director=False)
     scenarios = Catalog.bundled().sample(1, seed=1, language="en")
 
     async def play(calls: int) -> None:

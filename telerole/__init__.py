@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from telerole.backends.openai import OpenAIBackend as OpenAIBackend
     from telerole.backends.scripted import ScriptedBackend as ScriptedBackend
     from telerole.catalog import Catalog as Catalog
+    from telerole.channel import Channel as Channel
     from telerole.errors import BackendError as BackendError
     from telerole.errors import InputError as InputError
     from telerole.errors import TeleroleError as TeleroleError
@@ -45,6 +46,7 @@ _HOME = {
     "Candidate": "agents.role",
     "Cassette": "backends.cassette",
     "Catalog": "catalog",
+    "Channel": "channel",
     "InputError": "errors",
     "LocalBackend": "backends.local",
     "OpenAIBackend": "backends.openai",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 from telerole.errors import InputError, nearest
 from telerole.lines import Line
-from telerole.persona import Persona, Role
+from telerole.persona import Persona, Role, Trade
 from telerole.profile import Profile, ProfileTemplate
 from telerole.records import LANGUAGES, Language, Prepare, Record, load
 from telerole.scenario import Scenario
@@ -24,11 +25,15 @@ N = TypeVar("N", Persona, ProfileTemplate, Strategy, Script, Profile, Scenario)
 
 
 class Seed(Record):
-    """A script with the profile and strategy drawn from it, by name: where a role-play starts (paper 4.2)."""
+    """A script with the profile and strategy drawn from it, by name: where a role-play starts (paper 4.2).
+
+    `trade` is what the merchant sells, in one word.
+    """
 
     script: str
     profile: str
     strategy: str
+    trade: Trade
 
 
 class Catalog:
@@ -60,6 +65,12 @@ class Catalog:
             return cls(library / "personas", library / "strategies", library / "data")
         checkout = package.parent  # an editable install: the folders stand beside the package
         return cls(checkout / "personas", checkout / "strategies", checkout / "examples" / "data")
+
+    def plus(self, *personas: Persona) -> Self:
+        """This library with these personas added; one of a name that is there takes its place."""
+        library = copy(self)
+        library.personas = self.personas | {persona.id: persona for persona in personas}
+        return library
 
     def persona(self, name: str, role: Role | None = None) -> Persona:
         """The persona of that name (and role); an unknown name is an `InputError` with the nearest one."""
@@ -108,33 +119,53 @@ class Catalog:
         """The scenarios of a file; a part may be a name of this catalog. Two with one id are an `InputError`."""
         return list(_named(load(path, Scenario, self.with_parts)).values())
 
-    def sample(self, count: int, seed: int = 0, language: Language | None = None) -> list[Scenario]:
+    def sample(
+        self, count: int, seed: int = 0, language: Language | None = None, *, persona: Persona | None = None
+    ) -> list[Scenario]:
         """`count` scenarios: a seed script with its profile and strategy, and personas drawn for it.
 
-        Without a language they alternate. The same seed gives the same scenarios, and a longer sample
-        starts with the shorter one.
+        Without a language they alternate. A `persona` given sits in its chair in all of them, and a merchant with
+        trades is called for those only; the ids then hold its name and not its content, so that an edited one meets the
+        same days. The same seed gives the same scenarios, and a longer sample starts with the shorter one.
         """
         if count < 1:
             raise InputError(f"a sample holds at least 1 scenario, not {count}")
-        languages = (language,) if language else LANGUAGES
-        return [self._draw(n, languages[n % len(languages)], seed) for n in range(count)]
+        if persona is not None and language not in (None, persona.language):
+            raise InputError(f"persona {persona.id!r} speaks {persona.language!r}, not {language!r}")
+        languages = (persona.language,) if persona else (language,) if language else LANGUAGES
+        return [self._draw(n, languages[n % len(languages)], seed, persona) for n in range(count)]
 
-    def _draw(self, number: int, language: Language, seed: int) -> Scenario:
+    def suits(self, persona: Persona, seed: Seed) -> bool:
+        """Whether the persona can be the merchant of that seed script: its trade, and the tags of its profile."""
+        return persona.suits(seed.trade, self.profile(seed.profile).values)
+
+    def _draw(self, number: int, language: Language, seed: int, persona: Persona | None) -> Scenario:
         random = Random(derive_seed("sample", seed, number))
-        seeds = [one for one in self.seeds if self.script(one.script).language == language]
-        people = [persona for persona in self.personas.values() if persona.language == language]
+        seeds = [
+            one
+            for one in self.seeds
+            if self.script(one.script).language == language and (persona is None or self.suits(persona, one))
+        ]
         if not seeds:
-            raise InputError(f"the library holds no seed scripts in {language!r}")
+            sold = f" that suit {persona.id!r} (its trades, and what it fits)" if persona else ""
+            raise InputError(f"the library holds no seed scripts in {language!r}{sold}")
         drawn = random.choice(seeds)
         scenario = Scenario(
             language=language,
             script=self.script(drawn.script),
             profile=self.profile(drawn.profile),
             strategy=self.strategy(drawn.strategy),
-            salesperson=random.choice([persona for persona in people if persona.role == "salesperson"]),
-            merchant=random.choice([persona for persona in people if persona.role == "merchant"]),
+            salesperson=random.choice(self._fitting("salesperson", drawn, language, persona)),
+            merchant=random.choice(self._fitting("merchant", drawn, language, persona)),
         )
-        return scenario.model_copy(update={"id": f"{language}-{number:04d}-{scenario.digest[:6]}"})
+        name = persona.id if persona else scenario.digest[:6]
+        return scenario.model_copy(update={"id": f"{language}-{number:04d}-{name}"})
+
+    def _fitting(self, role: Role, seed: Seed, language: Language, given: Persona | None) -> list[Persona]:
+        if given is not None and given.role == role:
+            return [given]
+        people = [one for one in self.personas.values() if (one.role, one.language) == (role, language)]
+        return [one for one in people if self.suits(one, seed)]
 
 
 def _all(paths: Iterable[Path], kind: type[R], prepare: Prepare | None = None) -> Iterator[R]:

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+from telerole.agents.director import directed
 from telerole.agents.guest import Function, Person
+from telerole.agents.merchant import ByRules, MindedMerchant, Reader
 from telerole.agents.offline import OfflineMerchant, OfflineSalesperson
+from telerole.agents.reader import ByModel
 from telerole.agents.role import Candidate, InRole
 from telerole.backends.base import Backend, Sampling, close
 from telerole.backends.budget import Budget
@@ -23,8 +26,10 @@ from telerole.persona import Role
 from telerole.speaker import Speaker
 
 LOCAL_TOKENS = 160  # of one line; nobody says more in one breath
+RULES = "rules"
 KINDS = ("offline", "local", "openai", "human")
 FORMS = "offline, local, local:FILE.gguf, openai:MODEL, openai:MODEL@BASE_URL, human, or candidate+ and one of them"
+MODELS = "openai:MODEL, openai:MODEL@BASE_URL, local or local:FILE.gguf"
 
 Chair = Any
 """A SPEC, a `Backend`, a `Speaker` such as `Candidate`, a function of the `Call`, or AgentChat's agents."""
@@ -61,6 +66,8 @@ class Chairs:
     """Seats guests for one run: chairs on the same endpoint share its gate, and all share the budget."""
 
     sampling: Sampling = field(default_factory=Sampling)
+    mind: str | Backend | None = RULES
+    director: bool = True
     budget: Budget | None = None
     cassette: Cassette | None = None
     requests_per_minute: float | None = None
@@ -77,7 +84,7 @@ class Chairs:
         if hasattr(guest, "speak"):
             return self._limited(guest)
         if hasattr(guest, "generate"):
-            return InRole(self._shared(guest), role, self.sampling)
+            return self._in_role(self._shared(guest), role, self.sampling)
         if (theirs := _from_autogen(guest, self, role)) is not None:
             return theirs
         if callable(guest):
@@ -86,6 +93,15 @@ class Chairs:
             f"{type(guest).__name__} cannot sit in the {role}'s chair; give a SPEC ({FORMS}), a Backend, a Candidate, "
             "a function of the Call, or an AgentChat agent"
         )
+
+    def backend(self, guest: str | Backend) -> Backend:
+        """The backend that a SPEC names, or the one given, behind its endpoint's gate; it sits in no chair."""
+        if not isinstance(guest, str):
+            return self._shared(guest)
+        spec = parse(guest)
+        if spec.kind not in ("local", "openai") or spec.candidate:
+            raise InputError(f"{guest!r} is no model; use {MODELS}")
+        return self._shared(self._open_model(spec))
 
     async def reach(self) -> None:
         """Ask each backend that can tell whether its endpoint is there; raises `BackendError` where it is not."""
@@ -126,24 +142,43 @@ class Chairs:
         if spec.candidate and role == "merchant":
             raise InputError(f"{text!r}: a candidate sits in the salesperson's chair, not in the merchant's")
         sampling = self.sampling
-        match spec.kind:
-            case "offline":
-                return OfflineMerchant() if role == "merchant" else OfflineSalesperson(candidate=spec.candidate)
-            case "human":
-                return Person()
-            case "local":
-                from telerole.backends.local import LocalBackend
+        if spec.kind == "offline":
+            if role == "merchant" and self.mind != RULES:
+                raise InputError("an offline merchant is its mind, read by rules; a merchant without one needs a model")
+            return OfflineMerchant() if role == "merchant" else OfflineSalesperson(candidate=spec.candidate)
+        if spec.kind == "human":
+            return Person()
+        if spec.kind == "local":
+            # A small model does not know when to stop: what it says ends with its first line.
+            sampling = replace(sampling, stop=sampling.stop or ("\n",), max_tokens=LOCAL_TOKENS)
+        shared = self._shared(self._open_model(spec))
+        return Candidate(shared, sampling) if spec.candidate else self._in_role(shared, role, sampling)
 
-                backend: Backend = self._open(lambda: LocalBackend(Path(spec.model) if spec.model else None))
-                # A small model does not know when to stop: what it says ends with its first line.
-                sampling = replace(sampling, stop=sampling.stop or ("\n",), max_tokens=LOCAL_TOKENS)
-            case _:
-                from telerole.backends.openai import OpenAIBackend
+    def _open_model(self, spec: Spec) -> Backend:
+        if spec.kind == "local":
+            from telerole.backends.local import LocalBackend
 
-                key = "none" if self._replaying else None  # a replay asks nobody
-                backend = self._open(lambda: OpenAIBackend(spec.model, spec.base_url, key))
-        shared = self._shared(backend)
-        return Candidate(shared, sampling) if spec.candidate else InRole(shared, role, sampling)
+            return self._open(lambda: LocalBackend(Path(spec.model) if spec.model else None))
+        from telerole.backends.openai import OpenAIBackend
+
+        key = "none" if self._replaying else None  # a replay asks nobody
+        return self._open(lambda: OpenAIBackend(spec.model, spec.base_url, key))
+
+    def _in_role(self, backend: Backend, role: Role, sampling: Sampling) -> Speaker:
+        """A model in role: the merchant with a mind, the salesperson directed, each unless that is switched off."""
+        if role == "salesperson":
+            return InRole(backend, role, sampling, directed if self.director else None)
+        voice = InRole(backend, role, sampling)
+        return voice if self.mind is None else MindedMerchant(voice, self._reader(self.mind))
+
+    def _reader(self, mind: str | Backend) -> Reader:
+        if mind == RULES:
+            return ByRules()
+        known = mind.partition(":")[0] in ("local", "openai") if isinstance(mind, str) else hasattr(mind, "generate")
+        if not known:
+            near = nearest(mind, (RULES, "local", "openai")) if isinstance(mind, str) else ""
+            raise InputError(f"mind: {mind!r} cannot read{near}; use rules, a model ({MODELS}), a Backend, or None")
+        return ByModel(self.backend(mind))
 
     def _open(self, make: Callable[[], Backend]) -> Backend:
         """One backend object a model, however many chairs it fills."""
@@ -171,7 +206,11 @@ class Chairs:
         if isinstance(speaker, Candidate):
             return Candidate(self._shared(speaker.backend), speaker.sampling)
         if isinstance(speaker, InRole):
-            return InRole(self._shared(speaker.backend), speaker.role, speaker.sampling, speaker.prompt)
+            return replace(speaker, backend=self._shared(speaker.backend))
+        if isinstance(speaker, MindedMerchant):
+            voice, reader = speaker.voice, speaker.reader
+            reader = ByModel(self._shared(reader.backend)) if isinstance(reader, ByModel) else reader
+            return replace(speaker, voice=replace(voice, backend=self._shared(voice.backend)), reader=reader)
         return speaker
 
 
@@ -182,7 +221,7 @@ def _from_autogen(guest: object, chairs: Chairs, role: Role) -> Speaker | None:
     from telerole import autogen
 
     if (backend := autogen.as_backend(guest)) is not None:
-        return InRole(chairs._shared(backend), role, chairs.sampling)
+        return chairs._in_role(chairs._shared(backend), role, chairs.sampling)
     return autogen.as_speaker(guest)
 
 

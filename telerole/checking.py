@@ -16,8 +16,20 @@ from telerole.records import Record, load, raw_records
 from telerole.scenario import Scenario
 from telerole.script import Script
 from telerole.strategy import Strategy
+from telerole.truth import Truth
 
-KINDS: tuple[type[Record], ...] = (Persona, Strategy, ProfileTemplate, Profile, Script, QAPair, Scenario, Line, Seed)
+KINDS: tuple[type[Record], ...] = (
+    Persona,
+    Strategy,
+    ProfileTemplate,
+    Profile,
+    Script,
+    QAPair,
+    Scenario,
+    Line,
+    Seed,
+    Truth,
+)
 ENDINGS = (".yaml", ".yml", ".json", ".jsonl")
 
 
@@ -29,7 +41,7 @@ def check(path: Path | str) -> dict[Path, str]:
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
-    paths = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.suffix in ENDINGS)
+    paths = [path] if path.is_file() else sorted(p for p in path.rglob("*") if _is_data(p))
     if not paths:
         raise InputError(f"{path}: holds no file to check ({', '.join(ENDINGS)})")
     held: dict[Path, str] = {}
@@ -52,6 +64,8 @@ def _check_file(path: Path) -> str:
         found = "nothing" if first is None else type(first).__name__
         raise FileError(path, [f"expected records (mappings of fields), found {found}"])
     kind = kind_of(first)
+    if kind is None:
+        raise FileError(path, [f"its first record is none of {', '.join(known.__name__ for known in KINDS)}"])
     catalog = Catalog.bundled()
     prepare = {Profile: catalog.with_template, Scenario: catalog.with_parts}.get(kind)
     records = load(path, kind, prepare)
@@ -61,11 +75,16 @@ def _check_file(path: Path) -> str:
     return f"{len(records)} {kind.__name__}"
 
 
-def kind_of(raw: dict[str, Any]) -> type[Record]:
-    """The record whose fields fit `raw` best."""
+def kind_of(raw: dict[str, Any]) -> type[Record] | None:
+    """The record whose fields fit `raw` best; None where less than half of `raw`'s fields are known to it."""
 
     def fit(kind: type[Record]) -> float:
         fields = kind.model_fields.keys()
         return len(raw.keys() & fields) - 0.5 * len(raw.keys() - fields) - 0.1 * len(fields - raw.keys())
 
-    return max(KINDS, key=fit)
+    best = max(KINDS, key=fit)
+    return best if 2 * len(raw.keys() & best.model_fields.keys()) > len(raw) else None
+
+
+def _is_data(path: Path) -> bool:
+    return path.suffix in ENDINGS and not path.name.endswith(".schema.json")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from telerole.channel import Channel, as_heard
 from telerole.errors import BackendError, BudgetSpent
 from telerole.persona import Role
 from telerole.scenario import Scenario
@@ -31,6 +32,7 @@ class Conversation:
     seed: int
     trial: int = 0
     provenance: dict[str, str] = field(default_factory=dict)
+    channel: Channel | None = None
     session: Session | None = None
     raw: str | None = None
 
@@ -47,7 +49,7 @@ class Conversation:
             while end is None:
                 role = speaker_at(len(turns))
                 try:
-                    said = await chairs[role].speak(Call(self.scenario, tuple(turns), self.seed))
+                    said = await chairs[role].speak(Call(self.scenario, self._heard(turns, role), self.seed))
                 except BudgetSpent as error:
                     end = End(reason="budget", detail=str(error))
                 except BackendError as error:
@@ -60,7 +62,7 @@ class Conversation:
                     if said.usage is not None:
                         spent[role] = spent[role] + said.usage if role in spent else said.usage
                     if said.text:
-                        turns.append(Turn(role=role, text=said.text, act=said.act, repairs=said.repairs))
+                        turns.append(self._carried(role, said, len(turns)))
                         yield turns[-1]
                     elif end is None:
                         raise TypeError(f"{chairs[role].name} said nothing and did not end the call")
@@ -80,6 +82,15 @@ class Conversation:
             usage=spent,
             provenance=self.provenance,
         )
+
+    def _heard(self, turns: Sequence[Turn], role: Role) -> tuple[Turn, ...]:
+        return tuple(turns) if self.channel is None else as_heard(tuple(turns), role)
+
+    def _carried(self, role: Role, said: Said, number: int) -> Turn:
+        turn = Turn(role=role, text=said.text, act=said.act, noticed=said.noticed, repairs=said.repairs)
+        if self.channel is None or said.end is not None:
+            return turn
+        return self.channel.carry(turn, number, self.scenario.language, self.seed)
 
     def _seat(self, guest: G) -> G:
         seat = getattr(guest, "seat", None)

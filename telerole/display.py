@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from telerole.outcome import OUTCOMES, outcome
+from telerole.probing import Contrast, Probed, trend_test
 from telerole.runs import Run, Totals
 from telerole.session import Session
 
@@ -33,14 +35,11 @@ def show_session(console: Console, session: Session) -> None:
 
 def show_run(console: Console, run: Run, *, most: int = 20) -> None:
     """How the run's calls ended, and its first sessions."""
-    table = Table("session", "turns", "end", "by", "the merchant answers")
+    table = Table("session", "turns", "end", "by", "outcome")
     for number, session in enumerate(run):
         if number == most:
             break
-        merchant = session.turns[1].text if len(session.turns) > 1 else ""
-        table.add_row(
-            session.id, str(len(session.turns)), session.end.reason, session.end.by or "", Text(merchant[:40])
-        )
+        table.add_row(session.id, str(len(session.turns)), session.end.reason, session.end.by or "", outcome(session))
     console.print(table)
     if len(run) > most:
         console.print(f"… and {len(run) - most} more")
@@ -53,8 +52,16 @@ def show_totals(console: Console, totals: Totals) -> None:
     for reason, count in sorted(totals.ends.items(), key=lambda item: -item[1]):
         table.add_row(reason, str(count), f"{count / totals.sessions:.0%}")
     console.print(table)
-    mean = f", {totals.turns / totals.sessions:.1f} turns each" if totals.sessions else ""
-    console.print(f"{totals.sessions} finished calls{mean}")
+    came_to = Table("the merchant left it as", "calls", "share")
+    for name in OUTCOMES:
+        if count := totals.outcomes[name]:
+            came_to.add_row(name, str(count), f"{count / totals.sessions:.0%}")
+    if totals.sessions:
+        console.print(came_to)
+    mean = ""
+    if totals.sessions:
+        mean = f", {totals.turns / totals.sessions:.1f} turns and {totals.seconds / totals.sessions:.0f} s each"
+    console.print(f"{totals.sessions} finished calls{mean}; {totals.suspected_ai} asked whether this is a machine")
     for reason, count in totals.failures.items():
         console.print(Text(f"{count} not finished: {reason}", style="red"))
     for role, usage in totals.usage.items():
@@ -79,3 +86,30 @@ def show_mapping(console: Console, mapping: Mapping[str, str]) -> None:
     for name, value in mapping.items():
         table.add_row(Text(name), Text(value))
     console.print(table)
+
+
+def show_probes(console: Console, probed: Sequence[Probed], contrasts: Sequence[Contrast]) -> None:
+    """What five salespeople came to, and whether each did better than the next."""
+    table = Table("salesperson", "calls", "final interest", "high intention", "turns", "resists")
+    came_to = Table("share of calls", *OUTCOMES)
+    for one in probed:
+        calls = len(one.won)
+        mean, won = f"{sum(one.interest) / calls:.2f}", f"{sum(one.won) / calls:.1%}"
+        table.add_row(one.probe, str(calls), mean, won, f"{one.exit_turn:g}", f"{one.resistance:.0%}")
+        came_to.add_row(one.probe, *(f"{one.outcomes[name] / calls:.0%}" for name in OUTCOMES))
+    console.print(table, came_to)
+    tests = Table("better", "than", "p, final interest", "p, high intention")
+    for pair in contrasts:
+        tests.add_row(pair.better, pair.worse, f"{pair.p_interest:.2g}", f"{pair.p_won:.2g}")
+    tests.add_row(
+        "all five in this order",
+        "",
+        f"{trend_test([one.interest for one in probed]):.2g}",
+        f"{trend_test([one.won for one in probed]):.2g}",
+    )
+    console.print(tests)
+    console.print(
+        "p, one-sided, calls paired by scenario and seed: of the mean difference in interest; McNemar's exact test for "
+        "high intention; in the last row Page's trend test",
+        soft_wrap=True,
+    )

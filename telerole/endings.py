@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 
 from rapidfuzz.fuzz import ratio
 
+from telerole.outcome import merchant_acts
 from telerole.persona import Role
-from telerole.reading import hear, means
+from telerole.reading import hear
 from telerole.records import Language
 from telerole.session import End, EndReason, Turn, speaker_at
 
 Rule = Callable[[Sequence[Turn]], End | None]
 
+SETTLED: dict[str, EndReason] = {"agree": "goal_reached", "defer": "callback_agreed"}
 SAME_LINE = 92
 GOODBYES = 3
 
@@ -64,22 +66,15 @@ def put_down(turns: Sequence[Turn], text: str, language: Language) -> End:
 
 def wound_up(turns: Sequence[Turn], by: Role, language: Language) -> EndReason:
     """What a call that ends in goodbyes came to: the last that the merchant settled, else who said goodbye."""
-    for index in range(len(turns) - 1, 0, -1):
-        if turns[index].role != "merchant":
-            continue
-        said, asked = turns[index].text, turns[index - 1].text
-        agreed = means("merchant", "agree", said, language) or means("merchant", "assent", said, language)
-        if agreed and means("salesperson", "propose", asked, language):
-            return "goal_reached"
-        later = agreed or means("merchant", "defer", said, language)
-        if later and means("salesperson", "offer_callback", asked, language):
-            return "callback_agreed"
-        if hear("merchant", said, language).act == "defer":
-            return "callback_agreed"
-        if hear("merchant", said, language).act == "refuse":
+    for act in reversed(merchant_acts(turns, language)):
+        if act.act in SETTLED:
+            return SETTLED[act.act]
+        if act.act in ("refuse", "brush_off"):
             break
     return "merchant_goodbye" if by == "merchant" else "salesperson_goodbye"
 
 
 def _is_goodbye(turn: Turn, language: Language) -> bool:
+    if turn.act is not None:
+        return turn.act.rpartition("+")[2].partition(":")[0] == "goodbye"
     return hear(turn.role, turn.text, language).act == "goodbye"

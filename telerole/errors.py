@@ -10,6 +10,7 @@
     │   ├── TimedOut          no answer in time
     │   ├── BadReply          200, but not a chat completion, or not what the schema asks
     │   ├── EmptyReply        an answer without a word to say
+    │   ├── OutOfRole         a line that speaks for the other side or leaks its thoughts, at every attempt
     │   ├── Truncated         cut off by the token limit
     │   ├── Filtered          stopped by the server's content filter
     │   ├── Rejected          any other 4xx: wrong key, unknown model, prompt too long
@@ -106,6 +107,10 @@ class EmptyReply(BackendError):
     """An answer without a word to say."""
 
     retryable = True
+
+
+class OutOfRole(BackendError):
+    """Every answer spoke for the other side, or leaked the model's thoughts."""
 
 
 class Truncated(BackendError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -65,14 +66,21 @@ class Profile(Record):
     def _fits_template(self) -> Self:
         fields = self.template.fields
         faults = [f"values.{name}: unknown field{nearest(name, fields)}" for name in self.values if name not in fields]
-        faults += [f"values.{name}: is missing" for name, f in fields.items() if f.required and name not in self.values]
+        misspelt = {
+            name for wrong in self.values.keys() - fields.keys() for name in get_close_matches(wrong, fields, 1)
+        }
+        faults += [
+            f"values.{name}: is missing"
+            for name, f in fields.items()
+            if f.required and name not in self.values.keys() | misspelt
+        ]
         faults += [
             f"values.{name}: {fault}"
             for name, value in self.values.items()
             if name in fields and (fault := fields[name].fault(value))
         ]
         if faults:
-            raise ValueError("; ".join(faults))
+            raise ValueError("\n".join(faults))
         return self
 
     def facts(self, *, for_merchant: bool = False) -> dict[str, str]:

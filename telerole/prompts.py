@@ -7,11 +7,12 @@ evaluation and training rows alike. Messages only ever grow at their end, so a s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
+import yaml
 from jinja2 import StrictUndefined, Template, TemplateNotFound, UndefinedError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -33,14 +34,24 @@ _environment = ImmutableSandboxedEnvironment(
 )
 
 
-def salesperson_messages(scenario: Scenario, turns: Sequence[Turn], direction: str | None = None) -> list[Message]:
-    """The training salesperson's chat: own persona, profile, strategy and seed script; the merchant is ``user``."""
-    return _chat(salesperson_system(scenario), scenario.language, "salesperson", turns, direction)
+def salesperson_messages(
+    scenario: Scenario, turns: Sequence[Turn], direction: str | None = None, *, directed: bool = False
+) -> list[Message]:
+    """The training salesperson's chat: own persona, profile, strategy and seed script; the merchant is ``user``.
+
+    One who is `directed` is told what a turn's direction is.
+    """
+    return _chat(salesperson_system(scenario, directed), scenario.language, "salesperson", turns, direction)
 
 
-def merchant_messages(scenario: Scenario, turns: Sequence[Turn], direction: str | None = None) -> list[Message]:
-    """The merchant's chat: own persona, own facts and the seed script; the salesperson's words as ``user``."""
-    return _chat(merchant_system(scenario), scenario.language, "merchant", turns, direction)
+def merchant_messages(
+    scenario: Scenario, turns: Sequence[Turn], direction: str | None = None, *, minded: bool = False
+) -> list[Message]:
+    """The merchant's chat: own persona, own facts and the seed script; the salesperson's words as ``user``.
+
+    A merchant with a mind (`minded`) is not shown its facts: the direction of a turn releases them one by one.
+    """
+    return _chat(merchant_system(scenario, minded), scenario.language, "merchant", turns, direction)
 
 
 def candidate_messages(system: str, language: Language, turns: Sequence[Turn], end: End | None = None) -> list[Message]:
@@ -56,7 +67,7 @@ def candidate_messages(system: str, language: Language, turns: Sequence[Turn], e
 
 
 @lru_cache(maxsize=512)
-def salesperson_system(scenario: Scenario) -> str:
+def salesperson_system(scenario: Scenario, directed: bool = False) -> str:
     """What the training salesperson knows."""
     persona = scenario.salesperson
     return render(
@@ -71,11 +82,12 @@ def salesperson_system(scenario: Scenario) -> str:
         strategy=strategy_text(scenario.filled_strategy),
         script=script_text(scenario.script),
         hang_up=HANG_UP[scenario.language],
+        directed=directed,
     )
 
 
 @lru_cache(maxsize=512)
-def merchant_system(scenario: Scenario) -> str:
+def merchant_system(scenario: Scenario, minded: bool = False) -> str:
     """What the merchant knows: nothing of the strategy, of the salesperson, or of the platform's own ratings."""
     persona = scenario.merchant
     return render(
@@ -86,6 +98,7 @@ def merchant_system(scenario: Scenario) -> str:
         manner=persona.manner,
         business=scenario.profile.facts(for_merchant=True),
         facts=list(persona.facts.values()),
+        minded=minded,
         script=script_text(scenario.script),
         hang_up=HANG_UP[scenario.language],
     )
@@ -141,12 +154,19 @@ def render(name: str, language: Language, /, **variables: Any) -> str:
 
 
 @cache
+def merchant_acts(language: Language) -> Mapping[str, str]:
+    """What each of the merchant's acts is called in a direction; an act without an entry of its own kind has one."""
+    source = (files("telerole") / "templates" / language / "merchant_acts.yaml").read_text(encoding="utf-8")
+    return dict(yaml.safe_load(source))
+
+
+@cache
 def digest() -> str:
-    """Ten hex digits over every template: what a run records to say which prompts it used."""
+    """Ten hex digits over every template of a call: what a run records to say which prompts it used."""
     summed = hashlib.sha256()
     for language in LANGUAGES:
         folder = files("telerole") / "templates" / language
-        for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        for file in sorted((one for one in folder.iterdir() if one.is_file()), key=lambda entry: entry.name):
             summed.update(f"{language}/{file.name}\n".encode() + file.read_bytes())
     return summed.hexdigest()[:10]
 

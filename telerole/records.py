@@ -7,15 +7,19 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from telerole.errors import FileError, InputError, nearest
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+
+Text = Annotated[str, Field(min_length=1)]
+"""A text with something in it."""
 
 
 class Record(BaseModel):
@@ -51,6 +55,9 @@ def load(path: Path | str, kind: type[R], prepare: Prepare | None = None) -> lis
     found: list[R] = []
     faults: list[str] = []
     for place, raw in raw_records(path):
+        if isinstance(raw, InputError):
+            faults.append(f"{place}{raw}")
+            continue
         if not isinstance(raw, dict):
             faults.append(f"{place}expected a mapping for {kind.__name__}, found {type(raw).__name__}")
             continue
@@ -84,7 +91,7 @@ def raw_records(path: Path) -> Iterator[tuple[str, Any]]:
         case ".jsonl":
             for number, line in enumerate(text.split("\n"), start=1):
                 if line.strip():
-                    yield f"line {number}: ", _json(path, line, number)
+                    yield f"line {number}: ", _json_line(line)
         case ".json":
             data = _json(path, text, 1) if text.strip() else []
             many = isinstance(data, list)
@@ -97,6 +104,14 @@ def raw_records(path: Path) -> Iterator[tuple[str, Any]]:
             raise FileError(path, [f"unknown file type {other!r}; use .yaml, .json or .jsonl"])
 
 
+def _json_line(line: str) -> Any:
+    """The line's value, or what is wrong with it: the lines after it are read all the same."""
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        return InputError(f"column {error.colno}: not JSON: {error.msg}")
+
+
 def _json(path: Path, text: str, line: int) -> Any:
     try:
         return json.loads(text)
@@ -106,9 +121,21 @@ def _json(path: Path, text: str, line: int) -> Any:
         ) from None
 
 
+class _Strict(yaml.SafeLoader):
+    """Safe YAML in which a key that stands twice in one mapping is a fault, not a silent loss of the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def _yaml(path: Path, text: str) -> Any:
     try:
-        data = yaml.safe_load(text)
+        data = yaml.load(text, _Strict)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -128,12 +155,22 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> list[str]:
         for near in difflib.get_close_matches(str(fault["loc"][-1]), _fields_at(kind, fault["loc"][:-1]), n=1)
     }
     # A field that is missing only because its name is misspelt is one fault, not two.
-    told = [fault for fault in faults if fault["type"] != "missing" or fault["loc"] not in misspelt]
-    return [_explain(fault, kind) for fault in told]
+    # And a list is called too short where pydantic left out items with faults of their own, told already.
+    told = [
+        fault
+        for fault in faults
+        if (fault["type"] != "missing" or fault["loc"] not in misspelt)
+        and (fault["type"] != "too_short" or not any(_inside(other["loc"], fault["loc"]) for other in faults))
+    ]
+    return [line for fault in told for line in _explain(fault, kind).splitlines()]
+
+
+def _inside(place: Sequence[int | str], whole: Sequence[int | str]) -> bool:
+    return len(place) > len(whole) and tuple(place[: len(whole)]) == tuple(whole)
 
 
 def _explain(fault: dict[str, Any], kind: type[BaseModel]) -> str:
-    location: tuple[int | str, ...] = fault["loc"]
+    location: tuple[int | str, ...] = tuple(part for part in fault["loc"] if part != "[key]")
     field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
     match fault["type"]:
         case "extra_forbidden":
@@ -146,8 +183,9 @@ def _explain(fault: dict[str, Any], kind: type[BaseModel]) -> str:
             hint = nearest(str(fault["input"]), re.findall(r"'([^']+)'", fault["msg"]))
             return f"{field}: {fault['msg'].removeprefix('Input ')}, not {fault['input']!r}{hint}"
         case "value_error":
-            message = fault["msg"].removeprefix("Value error, ")
-            return f"{field}: {message}" if field else message
+            # A validator of ours tells several faults in as many lines.
+            lines = fault["msg"].removeprefix("Value error, ").splitlines()
+            return "\n".join(f"{field}: {line}" if field else line for line in lines)
         case _:
             return f"{field}: {fault['msg']}" if field else str(fault["msg"])
 
@@ -158,7 +196,7 @@ def _fields_at(kind: Any, location: Sequence[int | str]) -> list[str]:
         if isinstance(part, int) or not _is_record(kind):
             continue
         if part not in kind.model_fields:
-            return []
+            continue  # a key of a mapping of records
         kind = _record_in(kind.model_fields[part].annotation)
     return list(kind.model_fields) if _is_record(kind) else []
 

@@ -18,6 +18,7 @@ from pydantic import ConfigDict
 
 from telerole import __version__, journal
 from telerole.errors import FileError, InputError, nearest
+from telerole.outcome import Outcome, outcome, seconds, suspected_ai
 from telerole.persona import Role
 from telerole.records import R, Record
 from telerole.scenario import Scenario
@@ -73,6 +74,9 @@ class Failure(Record):
 class Totals:
     """A run in numbers: finished sessions and their turns, how they ended, what could not be finished, and why.
 
+    `outcomes`, `suspected_ai` and `seconds` say what the calls came to, how many merchants asked whether they talked to
+    a machine, and how long all calls took together: what the paper counts online (5.3).
+
     `usage` is the ledger: it counts failed tries too, those as well that a later try made good.
     """
 
@@ -81,12 +85,18 @@ class Totals:
     ends: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     usage: dict[Role, Usage] = field(default_factory=dict)
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    suspected_ai: int = 0
+    seconds: float = 0.0
 
     def count(self, session: Session) -> None:
         """Add a finished session."""
         self.sessions += 1
         self.turns += len(session.turns)
         self.ends[session.end.reason] += 1
+        self.outcomes[outcome(session)] += 1
+        self.suspected_ai += suspected_ai(session)
+        self.seconds += seconds(session)
 
     def spend(self, usage: Mapping[Role, Usage]) -> None:
         """Add what a session or a failed try used."""

@@ -47,11 +47,17 @@ class Usage(Record):
 
 
 class Turn(Record):
-    """One utterance. `act` is what an agenda-driven speaker meant; `repairs` what was cut from a model's reply."""
+    """One utterance. `act` is what its speaker set out to do; `repairs` what was cut from a model's reply.
+
+    `noticed` stands on a turn of a merchant with a mind: the events read in the line before it (`persona.Event`, what
+    was asked for after a colon), which later turns build on. `heard` is what arrived where the line lost some of it.
+    """
 
     role: Role
     text: str = Field(min_length=1)
     act: str | None = None
+    noticed: tuple[str, ...] | None = None
+    heard: str | None = None
     repairs: tuple[str, ...] = ()
 
 

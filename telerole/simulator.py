@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from telerole import loop, prompts
-from telerole.backends.base import Sampling
+from telerole.backends.base import Backend, Sampling
 from telerole.backends.budget import Budget
 from telerole.backends.cassette import Cassette
-from telerole.chairs import Chair, Chairs, as_rule
+from telerole.chairs import RULES, Chair, Chairs, as_rule
+from telerole.channel import Channel
 from telerole.conversation import Conversation, StopRule, converse
 from telerole.endings import standard_rules
 from telerole.errors import BackendError, InputError
@@ -24,12 +25,16 @@ from telerole.session import Session, Turn
 from telerole.speaker import Speaker, derive_seed
 
 CONCURRENCY = 64
-MAX_TURNS = 30
+MAX_TURNS = 40
 
 
 class Simulator:
     """Plays calls. Each chair takes a SPEC, a `Backend`, a `Candidate`, a function, or an AgentChat agent or team.
 
+    A model in the merchant's chair has a mind, which decides what the model words: `mind` says who reads the
+    salesperson for it, ``"rules"``, a SPEC or a `Backend`, and None plays the paper's plain role-play. The `director`
+    tells a model that sells (a candidate never) the plan's next step. A `channel` loses words and lets the merchant
+    cut in.
     `rules` are stop rules of your own, asked before the standard ones; `max_turns` counts both sides' turns.
     With a `cassette` every model call is recorded, or replayed without the network. The plain methods work
     everywhere, in a running notebook too; ``arun``, ``arun_many`` and ``astream`` are for callers with a loop.
@@ -42,6 +47,9 @@ class Simulator:
         *,
         seed: int = 0,
         max_turns: int = MAX_TURNS,
+        mind: str | Backend | None = RULES,
+        director: bool = True,
+        channel: Channel | None = None,
         sampling: Sampling | None = None,
         rules: Sequence[Any] = (),
         budget: Budget | None = None,
@@ -54,7 +62,10 @@ class Simulator:
         self.seed, self.max_turns = seed, max_turns
         self.budget = budget or Budget()  # without limits it only counts
         self.rules: list[StopRule] = [as_rule(rule) for rule in rules]
-        self._chairs = Chairs(sampling or Sampling(), self.budget, cassette, requests_per_minute, tokens_per_minute)
+        self.mind, self.director, self.channel = mind, director, channel
+        self._chairs = Chairs(
+            sampling or Sampling(), mind, director, self.budget, cassette, requests_per_minute, tokens_per_minute
+        )
         self.salesperson: Speaker = self._chairs.seat(salesperson, "salesperson")
         self.merchant: Speaker = self._chairs.seat(merchant, "merchant")
 
@@ -170,6 +181,7 @@ class Simulator:
             derive_seed(self.seed, scenario.id, trial),
             trial,
             {"salesperson": self.salesperson.name, "merchant": self.merchant.name, "prompts": prompts.digest()},
+            self.channel,
         )
 
     @asynccontextmanager
@@ -191,6 +203,9 @@ class Simulator:
             "seed": self.seed,
             "trials": trials,
             "max_turns": self.max_turns,
+            "mind": getattr(self.mind, "name", self.mind),
+            "director": self.director,
+            "channel": str(self.channel) if self.channel else None,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "max_tokens": sampling.max_tokens,

@@ -49,6 +49,7 @@ class Said:
     end: End | None = None
     usage: Usage | None = None
     act: str | None = None
+    noticed: tuple[str, ...] | None = None
     repairs: tuple[str, ...] = ()
 
 

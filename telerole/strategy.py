@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from telerole.persona import Objection
-from telerole.records import Language, Record, fill, slots
+from telerole.persona import Objection, Topic
+from telerole.records import Language, Record, Text, fill, slots
 
 
 class Step(Record):
@@ -21,8 +21,8 @@ class Step(Record):
     id: str = Field(min_length=1)
     goal: str = Field(min_length=1)
     done_when: str = Field(min_length=1)
-    say: tuple[str, ...] = Field(min_length=1)
-    asks: str | None = None
+    say: tuple[Text, ...] = Field(min_length=1)
+    asks: Topic | None = None
 
 
 class Strategy(Record):
@@ -36,12 +36,12 @@ class Strategy(Record):
     title: str
     goal: str = Field(min_length=1)
     closes_with: Literal["meeting", "contact", "signup"]
-    rapport: tuple[str, ...] = Field(min_length=1)
+    rapport: tuple[Text, ...] = Field(min_length=1)
     flow: tuple[Step, ...] = Field(min_length=2)
-    tips: tuple[str, ...] = ()
-    avoid: tuple[str, ...] = ()
-    offer: dict[str, str] = {}
-    answers: dict[Objection, tuple[str, ...]] = {}
+    tips: tuple[Text, ...] = ()
+    avoid: tuple[Text, ...] = ()
+    offer: dict[str, Text] = {}
+    answers: dict[Objection, tuple[Text, ...]] = {}
 
     @field_validator("flow")
     @classmethod

@@ -140,7 +140,8 @@ def assistant(name: str, answer: str | Sequence[str] | Callable[[Sequence[Messag
 
 
 def pair(scenario: Scenario) -> list[Any]:
-    return [SalespersonAgent(scenario, ScriptedBackend(SELLER)), MerchantAgent(scenario, ScriptedBackend(SHOP))]
+    shop = InRole(ScriptedBackend(SHOP), "merchant")  # without a mind, so that the words decide how the call ends
+    return [SalespersonAgent(scenario, ScriptedBackend(SELLER)), MerchantAgent(scenario, shop)]
 
 
 def text(content: str, source: str) -> TextMessage:

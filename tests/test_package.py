@@ -10,7 +10,7 @@ from importlib.resources import files
 import telerole
 
 PUBLIC = (
-    "Backend BackendError Budget Call Candidate Cassette Catalog InputError LocalBackend OpenAIBackend "
+    "Backend BackendError Budget Call Candidate Cassette Catalog Channel InputError LocalBackend OpenAIBackend "
     "Persona Profile ProfileTemplate QAPair Reply RunFolder Said Sampling Scenario Script ScriptedBackend "
     "Session Simulator Strategy TeleroleError Triplet Turn"
 )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import yaml
 
 from telerole import checking
 from telerole.testing import FakeServer
@@ -59,6 +62,40 @@ def test_the_page_on_writing_one_shows_a_file_that_passes_the_check(tmp_path: Pa
     path = tmp_path / "shown.yaml"
     path.write_text(blocks("yaml", library_page(folder))[0], encoding="utf-8")
     assert checking.check(path) == {path: kind}
+
+
+def test_the_commands_on_the_page_about_personas_run_one_after_the_other(tmp_path: Path) -> None:
+    page = library_page("personas")
+    (shown,) = blocks("yaml", page)
+    with FakeServer(reply=json.dumps(yaml.safe_load(shown))) as server:
+        env = {**os.environ, "OPENAI_API_KEY": "none", "OPENAI_BASE_URL": server.url}
+        for line in (line for body in blocks("bash", page) for line in body.splitlines()):
+            command = [sys.executable, "-c", "from telerole.cli import main; main()", *shlex.split(line)[1:]]
+            done = subprocess.run(
+                command, cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, (line, done.stderr)
+
+
+def test_python_on_the_page_about_strategies_runs() -> None:
+    bodies = blocks("python", library_page("strategies"))
+    assert bodies
+    for body in bodies:
+        exec(compile(body, "strategies/README.md", "exec"), {})
+
+
+def test_the_page_about_the_seed_corpus_counts_its_records() -> None:
+    beside = ROOT / "examples" / "data"
+    data = beside if beside.exists() else Path(str(files("telerole") / "library" / "data"))
+    page = (data / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)\.\*\.jsonl` \| (\d+) \| (\d+) \|", page, re.M)
+    assert {f"{name}.{language}.jsonl" for name, *_ in rows for language in ("en", "zh")} == {
+        path.name for path in data.glob("*.jsonl")
+    }
+    for name, *told in rows:
+        for language, count in zip(("en", "zh"), told, strict=True):
+            lines = (data / f"{name}.{language}.jsonl").read_text(encoding="utf-8").splitlines()
+            assert len(lines) == int(count), f"{name}.{language}.jsonl"
 
 
 def test_the_call_it_shows_is_one_that_the_demo_plays(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_a_script_with_one_speaker_is_refused_with_the_reason(tmp_path: Path) ->
         ("s.jsonl", "", "is empty"),
         ("s.yaml", "", "is empty"),
         ("s.json", "", "is empty"),
-        ("s.jsonl", '{"id": 1}\n{"id": ', "line 2, column"),
+        ("s.jsonl", '{"id": 1}\n{"id": ', "line 2: column"),
         ("s.yaml", "a: [1, 2", "line 1"),
         ("s.yaml", "- 3", "expected a mapping"),
         ("s.csv", "a,b", "use .yaml, .json or .jsonl"),

@@ -1,179 +1,128 @@
-"""The merchant's mind: what the call does to interest and patience, and what the merchant does next.
+"""The merchant's mind: what the call does to interest, trust and patience. A fold over the turns.
 
-A fold over the turns. The decision is made here, by rules; the wording is somebody else's.
+The decision is made by rules (`deciding`), the wording is somebody else's. After each line of the salesperson the
+events read in it (`events`) move the feelings as the table says (`reactions`). A model that is merely told that it may
+leave hardly ever does, so leaving is a hazard computed here.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from random import Random
 
-from rapidfuzz.fuzz import ratio
-
-from telerole.persona import Persona
-from telerole.reading import Heard, hear
+from telerole.agents.events import read_line
+from telerole.agents.happenings import happenings
+from telerole.agents.reactions import reactions_of
+from telerole.agents.state import Mind, about, named
+from telerole.reading import hear
 from telerole.records import Language
+from telerole.scenario import Scenario
 from telerole.session import Turn
 from telerole.speaker import derive_seed
 
-LONG: dict[Language, int] = {"en": 240, "zh": 90}
-AGREES_ABOVE = 0.6
-BEFORE_ANY_PITCH = ("no_need", "trust")  # nothing else can be said against what nobody has explained yet
-COSTS = {"greet": 0.0, "introduce": 0.03, "ask": 0.05, "pitch": 0.05, "propose": 0.06, "offer_callback": 0.02}
+FADING = ("new_value", "answered", "chatted", "listened")
+FADES = 0.8  # each further point or answer moves a little less than the one before
+BELIEVED = 0.3  # of a point made by somebody who is not trusted at all; one in the middle of trust counts in full
+UNHEARD = 0.1  # how much of a point gets through to somebody whose own question was passed over
+BUSIER = {"meeting_soon": 0.35, "walk_in": 0.2}
+
+# The hazard of leaving at one turn, in log-odds.
+AT_REST = -3.0
+IMPATIENT = 5.0  # for patience below the middle, and as much the other way above it
+UNINTERESTED = 1.8
+BUSY = 1.3
+UNHEARD_OF = -1.2  # before anything was said: few put the phone down on a greeting
+REFUSED = 0.7  # for each time the merchant said no
 
 
-@dataclass(slots=True)
-class Mind:
-    """How the merchant feels after the turns so far; numbers from 0 to 1, never shown to a model."""
+def mind_at_rest(scenario: Scenario, seed: int) -> Mind:
+    """The mind as the phone rings: the persona's disposition, and the day's mood drawn from `seed`."""
+    nature, mood = scenario.merchant.disposition, Random(derive_seed(seed, "mood"))
 
-    interest: float
-    patience: float
-    acts: list[str] = field(default_factory=list)
-    heard: list[Heard] = field(default_factory=list)
+    def around(middle: float, spread: float) -> float:
+        return min(1.0, max(0.0, mood.gauss(middle, spread)))
 
-    def did(self, act: str) -> int:
-        """How often the merchant did `act`."""
-        return sum(done.split(":")[0] == act for done in self.acts)
-
-    def feel(self, *, interest: float = 0.0, patience: float = 0.0) -> None:
-        """Move both, within 0 and 1."""
-        self.interest = min(1.0, max(0.0, self.interest + interest))
-        self.patience = min(1.0, max(0.0, self.patience + patience))
-
-
-def mind_after(turns: Sequence[Turn], persona: Persona, language: Language, seed: int) -> Mind:
-    """Fold the turns into the merchant's state of mind. The day's mood and how each point lands come from `seed`."""
-    mood = Random(derive_seed(seed, "mood"))
-    base = persona.disposition
-    mind = Mind(
-        interest=min(1.0, max(0.0, mood.gauss(base.interest, 0.15))),
-        patience=min(1.0, max(0.1, mood.gauss(base.patience, 0.12))),
+    return Mind(
+        interest=around(nature.interest, 0.12),
+        trust=around(0.55 - 0.35 * nature.suspicion, 0.08),
+        patience=max(0.1, around(nature.patience, 0.10)),
+        suspicion=around(0.3 * nature.suspicion, 0.06),
+        busyness=around(nature.busyness, 0.08),
+        caller=(scenario.salesperson.company, scenario.salesperson.name),
+        happenings=happenings(scenario.merchant, seed),
     )
-    said: list[str] = []
-    for turn in turns:
+
+
+def mind_after(
+    scenario: Scenario, turns: Sequence[Turn], seed: int, noticed_last: tuple[str, ...] | None = None
+) -> Mind:
+    """Fold the turns into the merchant's state of mind.
+
+    What was noticed in a line stands on the merchant's next turn, for the last line in `noticed_last`; where it stands
+    nowhere, the line is read by rules.
+    """
+    mind, luck = mind_at_rest(scenario, seed), Random(derive_seed(seed, "luck"))
+    for index, turn in enumerate(turns):
         if turn.role == "merchant":
-            mind.acts.append(turn.act or _heard_act(turn, language))
+            remember(mind, turn.act or heard_act(turn, scenario.language))
             continue
-        heard = hear("salesperson", turn.text, language)
-        _take_in(mind, heard, turn.text, said, mood.random(), language)
-        mind.heard.append(heard)
-        said.append(turn.text)
+        reply = turns[index + 1] if index + 1 < len(turns) else None
+        noticed = reply.noticed if reply is not None else noticed_last
+        if noticed is None:
+            noticed = read_line(turn.text, mind, scenario.language)
+        take_in(mind, noticed, turn.text, scenario, luck.random())
     return mind
 
 
-def _heard_act(turn: Turn, language: Language) -> str:
-    act, about = hear("merchant", turn.text, language)
-    return f"{act}:{about}" if about else act
+def take_in(mind: Mind, noticed: Sequence[str], text: str, scenario: Scenario, landed: float) -> None:
+    """What one line of the salesperson does to the merchant; `landed` (0 to 1) is how well its points hit home."""
+    row = reactions_of(scenario.merchant)
+    landed *= BELIEVED + 2 * (1 - BELIEVED) * mind.trust
+    if "ignored" in noticed:
+        landed *= UNHEARD
+    for event in map(named, noticed):
+        faded = FADES ** mind.met(event) if event in FADING else 1.0  # type: ignore[arg-type]
+        for feeling, change in row[event].items():  # type: ignore[index]
+            wins_over = change > 0 and feeling == "interest"
+            # It takes more and more to win somebody over: half of the interest still missing counts in full.
+            mind.feel(feeling, change * faded * (4 * landed * (1 - mind.interest) if wins_over else 1.0))
+    mind.left_open = mind.open if "ignored" in noticed else ""
+    if "answered" in noticed:
+        mind.answered.add(mind.open)
+    if {"answered", "ignored"} & set(noticed):
+        mind.open = ""
+    mind.events.append(tuple(noticed))
+    mind.lines.append(text)
+    if (happening := mind.happenings.get(len(mind.acts))) in BUSIER:
+        mind.busyness = min(1.0, mind.busyness + BUSIER[happening])
+        mind.feel("patience", -0.05)
 
 
-def _take_in(mind: Mind, heard: Heard, text: str, said: Sequence[str], landed: float, language: Language) -> None:
-    """What one line of the salesperson does to the merchant; `landed` (0 to 1) is how well the point hits home."""
-    mind.feel(patience=-COSTS.get(heard.act, 0.03))
-    last = mind.acts[-1].split(":")[0] if mind.acts else ""
-    if heard.act in ("pitch", "propose"):
-        mind.feel(interest=0.18 * landed - 0.05)
-    if last == "object":
-        mind.feel(interest=0.14 * landed - 0.02)
-    if last == "refuse":
-        mind.feel(patience=-0.22)
-    if len(text) > LONG[language]:
-        mind.feel(patience=-0.12)
-    if any(ratio(text, earlier) > 85 for earlier in said):
-        mind.feel(interest=-0.08, patience=-0.2)
+def remember(mind: Mind, act: str) -> None:
+    """What the merchant did stays with them: the question they put, the fact they told."""
+    kind, topic = named(act), about(act)
+    if kind in ("ask", "object"):
+        mind.open = topic
+    elif kind in ("answer", "volunteer"):
+        mind.released.add(topic)
+    mind.acts.append(act)
 
 
-def leaving_hazard(mind: Mind, busyness: float) -> float:
-    """The chance that the merchant ends the call at this turn: logistic in patience, busyness and refusals."""
-    return 1 / (1 + math.exp(-(-2.0 - 5.0 * (mind.patience - 0.3) + 1.2 * busyness + 0.9 * mind.did("refuse"))))
+def heard_act(turn: Turn, language: Language) -> str:
+    """What a merchant's turn without an act was heard as."""
+    act, kind = hear("merchant", turn.text, language)
+    return f"{act}:{kind}" if kind else act
 
 
-def next_act(mind: Mind, persona: Persona, asked_for: str, random: Random) -> str:
-    """What the merchant does now, as an act of `lines.ACTS` with its kind after a colon.
-
-    `asked_for` is what there is to agree to: ``meeting``, ``contact`` or ``signup``.
-    """
-    heard, nature = mind.heard[-1], persona.disposition
-    last = mind.acts[-1] if mind.acts else ""
-    goal = f"agree:{asked_for}"
-    if heard.act == "goodbye":
-        return f"goodbye:{_outcome(mind)}"
-    if last.startswith("agree") or last == "defer":
-        return f"goodbye:{_outcome(mind)}"
-    if not mind.acts:
-        return "busy" if random.random() < nature.busyness * 0.15 else "pick_up"
-    if heard.act == "offer_callback":
-        return "defer" if random.random() < 0.35 + 0.5 * mind.interest else "refuse"
-    if mind.acts == ["pick_up"] and heard.act != "propose":
-        return _first_reaction(mind, persona, random)
-    if random.random() < leaving_hazard(mind, nature.busyness):
-        return _leave(mind, random)
-    if heard.act == "propose":
-        return _decide(mind, persona, goal, random)
-    if heard.act == "ask":
-        return _respond(heard, persona, random)
-    return _react(mind, persona, random)
-
-
-def _outcome(mind: Mind) -> str:
-    settled = next((act for act in reversed(mind.acts) if act.split(":")[0] in ("agree", "defer", "refuse")), "")
-    return {"agree": "agreed", "defer": "callback"}.get(settled.split(":")[0], "refused")
-
-
-def _first_reaction(mind: Mind, persona: Persona, random: Random) -> str:
-    nature = persona.disposition
-    if random.random() < nature.busyness * 0.3:
-        return "busy"
-    if mind.interest < 0.3 and random.random() < 0.45:
-        return "refuse"
-    if random.random() < nature.suspicion * 0.4:
-        return random.choice(["ask:number_source", "ask:is_ai", "ask:number_source", "object:trust"])
-    return random.choice(["listen", "listen", "listen", "ask:what"])
-
-
-def _leave(mind: Mind, random: Random) -> str:
-    if mind.did("refuse") and mind.patience < 0.3:
-        return "hang_up" if random.random() < 0.6 else "goodbye:refused"
-    if mind.interest > 0.45 and random.random() < 0.5:
-        return "defer"
-    return "refuse" if mind.did("refuse") < 2 else "goodbye:refused"
-
-
-def _decide(mind: Mind, persona: Persona, goal: str, random: Random) -> str:
-    if mind.interest > AGREES_ABOVE:
-        return goal
-    left = [kind for kind in persona.objections if f"object:{kind}" not in mind.acts]
-    if left and random.random() < 0.55:
-        return f"object:{left[0]}"
-    if mind.interest > 0.38 and random.random() < 0.55:
-        return "defer"
-    return "refuse"
-
-
-def _respond(heard: Heard, persona: Persona, random: Random) -> str:
-    if heard.about in persona.facts and random.random() < 0.9:
-        return f"answer:{heard.about}"
-    return f"answer:{heard.about}" if heard.about and random.random() < 0.6 else "unsure"
-
-
-def _react(mind: Mind, persona: Persona, random: Random) -> str:
-    nature = persona.disposition
-    pitched = any(heard.act == "pitch" for heard in mind.heard)
-    raised = persona.objections if pitched else [kind for kind in persona.objections if kind in BEFORE_ANY_PITCH]
-    objections = [kind for kind in raised if f"object:{kind}" not in mind.acts]
-    weights = {
-        "listen": 1.0,
-        "digress": 0.7 * nature.talkativeness * (mind.did("digress") < 2),
-        "interested": max(0.0, 2.4 * (mind.interest - 0.45)) * (mind.did("interested") < 2) * pitched,
-        "ask:cost": 0.35 * ("ask:cost" not in mind.acts) * pitched,
-        "ask:proof": 0.3 * nature.suspicion * ("ask:proof" not in mind.acts) * pitched,
-        "ask:is_ai": 0.2 * nature.suspicion * ("ask:is_ai" not in mind.acts),
-        "pardon": 0.06 * ("pardon" not in mind.acts),
-        "busy": 0.25 * nature.busyness * (mind.did("busy") < 2),
-    }
-    if objections:
-        weights[f"object:{objections[0]}"] = 1.3 * (1.1 - mind.interest)
-    if mind.acts[-1] == "listen":
-        weights["listen"] = 0.5
-    return random.choices(list(weights), list(weights.values()))[0]
+def leaving_hazard(mind: Mind) -> float:
+    """The chance that the merchant ends the call at this turn: logistic in patience, interest, busyness, refusals."""
+    odds = (
+        AT_REST
+        + IMPATIENT * (0.5 - mind.patience)
+        + UNINTERESTED * (0.5 - mind.interest)
+        + BUSY * mind.busyness
+        + REFUSED * mind.did("refuse")
+        + UNHEARD_OF * (not mind.acts)
+    )
+    return 1 / (1 + math.exp(-odds))

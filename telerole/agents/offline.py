@@ -6,21 +6,46 @@ persona's own fact is retrieved, and its slots are filled. Deterministic: the sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from random import Random
+from typing import NamedTuple
 
-from telerole.agents.mind import mind_after, next_act
-from telerole.agents.plan import next_acts, progress
+from telerole.agents.deciding import decide
+from telerole.agents.hesitation import hesitate, unhesitating
+from telerole.agents.length import aimed_length
+from telerole.agents.mind import mind_after
+from telerole.agents.plan import Plan, next_acts, progress
 from telerole.catalog import Catalog
-from telerole.lines import Line
 from telerole.persona import Role
+from telerole.reading import words
 from telerole.records import Language, fill, slots
 from telerole.session import End
 from telerole.speaker import Call, Said
+from telerole.style import SHORT
 
+TELLS = ("answer", "volunteer")
+FEW = 4  # lines to choose among by length
+BLURTED = ("hang_up", "scold", "no_time", "press")  # nobody hums in anger or in a hurry
+MORE = 12  # where a word or two will do
+BRIEF = {
+    "backchannel": 0.9,
+    "listen": 0.6,
+    "pick_up": 0.6,
+    "greet": 0.7,
+    "goodbye": 0.5,
+}  # how often a word or two will do
 JOIN: dict[Language, str] = {"en": " ", "zh": ""}
+
+
+class Known(NamedTuple):
+    """A line that can be said: the script it stands in, where it is one of the corpus, and the slots it needs."""
+
+    script: str | None
+    text: str
+    needs: set[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +53,7 @@ class OfflineSalesperson:
     """Follows the strategy's flow. As a candidate it is told profile and strategy only, not who it is."""
 
     candidate: bool = False
+    plan: Plan = next_acts
 
     @property
     def name(self) -> str:
@@ -38,15 +64,15 @@ class OfflineSalesperson:
         """Word the plan's next acts."""
         scenario, language = call.scenario, call.scenario.language
         strategy = scenario.filled_strategy
-        acts = next_acts(progress(call.turns, strategy, language), strategy, call.random("plan"))
+        acts = self.plan(progress(call.turns, strategy, language), strategy, call.random("plan"))
         known = {**scenario.profile.slots(), **strategy.offer}
         if not self.candidate:
             known |= {"salesperson_name": scenario.salesperson.name, "company": scenario.salesperson.company}
         own = {f"step:{step.id}": step.say for step in strategy.flow}
         own |= {f"answer:{kind}": lines for kind, lines in strategy.answers.items()}
         script = None if self.candidate else scenario.script.id
-        words = Words("salesperson", language, own, known, script, tuple(strategy.offer.values()))
-        return Said(words.put(acts, call), act="+".join(acts))
+        wording = Words("salesperson", language, own, known, script, tuple(strategy.offer.values()))
+        return Said(wording.put(acts, call), act="+".join(acts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +87,15 @@ class OfflineMerchant:
     async def speak(self, call: Call) -> Said:
         """Word the mind's next act; after ``hang_up`` the phone is down."""
         scenario, persona, language = call.scenario, call.scenario.merchant, call.scenario.language
-        mind = mind_after(call.turns, persona, language, call.seed)
-        act = next_act(mind, persona, scenario.strategy.closes_with, call.random("act"))
-        own = {f"answer:{topic}": (line,) for topic, line in persona.facts.items()}
-        words = Words("merchant", language, own, scenario.profile.slots(), scenario.script.id)
-        end = End(reason="merchant_hangup", by="merchant") if act == "hang_up" else None
-        return Said(words.put([act], call), end, act=act)
+        mind = mind_after(scenario, call.turns, call.seed)
+        decision = decide(mind, scenario, call.random("act"))
+        facts = persona.facts.items()
+        own: dict[str, Sequence[str]] = {f"{act}:{topic}": [fact] for topic, fact in facts for act in TELLS}
+        if persona.refusals and call.random("refusal").random() < 0.5:
+            own["refuse"] = persona.refusals
+        wording = Words("merchant", language, own, scenario.profile.slots(), scenario.script.id)
+        end = End(reason="merchant_hangup", by="merchant") if decision.hangs_up else None
+        return Said(wording.put([decision.act], call), end, act=decision.act, noticed=mind.noticed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,34 +115,53 @@ class Words:
 
     def put(self, acts: Sequence[str], call: Call) -> str:
         """The acts in words, one after the other, none of them said in this call before."""
-        random = call.random("words")
-        heard = "\n".join(turn.text for turn in call.turns)
+        random, hum = call.random("words"), call.random("hesitation")
+        heard = [turn.text for turn in call.turns]
+        names = " ".join(self.known.values())
         said: list[str] = []
         for act in acts:
-            said.append(self._line(act, "\n".join([heard, *said]), random))
+            line = self._line(act, unhesitating("\n".join([*heard, *said]), self.language), random)
+            said.append(line if act in BLURTED else hesitate(line, self.role, self.language, hum, names))
         return JOIN[self.language].join(said)
 
     def _line(self, act: str, heard: str, random: Random) -> str:
-        if act in self.own:
-            return self._fresh([fill(text, self.known) for text in self.own[act]], heard, random)
-        fitting = [line for line in bank(self.language)[self.role, act] if slots(line.text) <= self.known.keys()]
-        texts = [(line.script, fill(line.text, self.known)) for line in fitting]
-        familiar = [text for script, text in texts if script == self.script and text not in heard]
-        if familiar and random.random() < 0.5:
-            return random.choice(familiar)
-        return self._fresh([text for _, text in texts], heard, random)
+        brief = random.random() < BRIEF.get(act.partition(":")[0], 0.0)
+        aim = random.randint(1, SHORT) if brief else aimed_length(self.role, self.language, random)
+        few = list(islice(self._lines(act, heard, random), MORE if brief else FEW))
+        if brief and (short := [line.text for line in few if words(line.text, self.language) <= SHORT]):
+            return short[0]
+        if few[0].script == self.script is not None and random.random() < 0.3:
+            return few[0].text
+        return min((line.text for line in few), key=lambda text: abs(words(text, self.language) - aim))
 
-    def _fresh(self, texts: Sequence[str], heard: str, random: Random) -> str:
-        told = [fact for fact in self.facts if fact in heard]
-        unsaid = [text for text in texts if text not in heard] or texts
-        new = [text for text in unsaid if not any(fact in text for fact in told)]
-        return random.choice(new or unsaid)
+    def _lines(self, act: str, heard: str, random: Random) -> Iterator[Known]:
+        """What can be said for `act`, in random order: fresh lines, one's own before the corpus's, else stale ones."""
+        own = [Known(None, text, slots(text)) for text in self.own.get(act, ())]
+        corpus = bank(self.language).get((self.role, act), [])
+        fresh, stale = self._filled(own, heard, random)
+        if not fresh and not (own and act.partition(":")[0] in TELLS):
+            fresh, more = self._filled(corpus, heard, random)
+            stale = stale or more
+        yield from fresh or stale
+
+    def _filled(self, lines: Sequence[Known], heard: str, random: Random) -> tuple[list[Known], list[Known]]:
+        """Some of the lines, their slots filled: those not said yet that tell nothing told before, and the others."""
+        told = [fact for fact in self.facts if unhesitating(fact, self.language) in heard]
+        fresh: list[Known] = []
+        stale: list[Known] = []
+        for line in random.sample(lines, len(lines)):
+            if len(fresh) < MORE and line.needs <= self.known.keys():
+                text = fill(line.text, self.known)
+                again = any(fact in text for fact in told) or unhesitating(text, self.language) in heard
+                (stale if again else fresh).append(line._replace(text=text))
+        return fresh, stale
 
 
 @cache
-def bank(language: Language) -> dict[tuple[Role, str], list[Line]]:
+def bank(language: Language) -> dict[tuple[Role, str], list[Known]]:
     """The bundled lines by role and act, the act with its kind after a colon."""
-    found: dict[tuple[Role, str], list[Line]] = {}
+    found: dict[tuple[Role, str], list[Known]] = {}
     for line in Catalog.bundled().lines(language):
-        found.setdefault((line.role, f"{line.act}:{line.about}" if line.about else line.act), []).append(line)
+        act = f"{line.act}:{line.about}" if line.about else line.act
+        found.setdefault((line.role, act), []).append(Known(line.script, line.text, slots(line.text)))
     return found

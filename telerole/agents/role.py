@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from telerole.agents.speech import spoken
+from telerole.agents.guard import out_of_role
+from telerole.agents.speech import Speech, spoken
 from telerole.backends.base import Backend, Message, Sampling, close
 from telerole.endings import put_down
-from telerole.errors import EmptyReply, Truncated
+from telerole.errors import EmptyReply, OutOfRole, Truncated
 from telerole.persona import Role
 from telerole.prompts import candidate_messages, candidate_system_of, merchant_messages, salesperson_messages
 from telerole.session import Usage
@@ -31,12 +32,16 @@ def _candidate(call: Call) -> list[Message]:
 
 @dataclass(frozen=True, slots=True)
 class InRole:
-    """A `Backend` that plays one role: `prompt` says what it is told, `spoken` cuts its reply to what is said."""
+    """A `Backend` that plays one role: `prompt` says what it is told, `spoken` cuts its reply to what is said.
+
+    A reply without words, one that speaks for the other side and one that leaks its thoughts are asked for again.
+    """
 
     backend: Backend
     role: Role
     sampling: Sampling = field(default_factory=Sampling)
     prompt: Callable[[Call], list[Message]] | None = None
+    guarded: bool = True
 
     @property
     def name(self) -> str:
@@ -44,25 +49,41 @@ class InRole:
         return self.backend.name
 
     async def speak(self, call: Call) -> Said:
-        """Ask the model for the next line; a reply without words is asked for again with another seed."""
+        """Ask the model for the next line."""
         prompt = self.prompt or (_salesperson if self.role == "salesperson" else _merchant)
-        messages = prompt(call)
+        speech, usage = await self.say(prompt(call), call, silent=bool(call.turns))
+        end = put_down(call.turns, speech.text, call.scenario.language) if speech.hung_up else None
+        return Said(speech.text, end, usage, repairs=speech.repairs)
+
+    async def say(self, messages: list[Message], call: Call, *, silent: bool = False) -> tuple[Speech, Usage | None]:
+        """What the model says to these messages, at the third attempt at the latest, each with another seed.
+
+        With `silent` the phone may be put down without a word. Raises `EmptyReply` or `OutOfRole` where no attempt
+        gave a line that can be said.
+        """
         usage: Usage | None = None
+        faults: list[str] = []
         for attempt in range(ATTEMPTS):
             seed = derive_seed(call.turn_seed, attempt) if attempt else call.turn_seed
             try:
                 reply = await self.backend.generate(messages, sampling=self.sampling.seeded(seed))
             except (Truncated, EmptyReply) as error:
-                usage = error.usage = _sum(usage, error.usage)
+                usage = error.usage = added(usage, error.usage)
                 # What a backend answers the same way to the same seed can only be had with another one.
                 if error.retryable or attempt == ATTEMPTS - 1:
                     raise
                 continue
-            usage = _sum(usage, reply.usage)
+            usage = added(usage, reply.usage)
             speech = spoken(reply.text, self.role)
-            if speech.text or (speech.hung_up and call.turns):
-                end = put_down(call.turns, speech.text, call.scenario.language) if speech.hung_up else None
-                return Said(speech.text, end, usage, repairs=speech.repairs)
+            fault = out_of_role(speech.text, self.role, call.scenario) if self.guarded and speech.text else None
+            if fault is not None:
+                faults.append(fault)
+            elif speech.text or (speech.hung_up and silent):
+                repairs = tuple(f"asked again: {fault}" for fault in faults)
+                return (replace(speech, repairs=(*repairs, *speech.repairs)) if repairs else speech), usage
+        if faults:
+            message = f"{ATTEMPTS} replies and none that the {self.role} could say: {', '.join(dict.fromkeys(faults))}"
+            raise OutOfRole(message, raw=reply.text, usage=usage)
         raise EmptyReply(f"{ATTEMPTS} replies without a word to say", raw=reply.text, usage=usage)
 
     async def aclose(self) -> None:
@@ -71,10 +92,13 @@ class InRole:
 
 
 class Candidate(InRole):
-    """A model in the salesperson's chair under Eq. 1: it is told profile, strategy and the session, nothing else."""
+    """A model in the salesperson's chair under Eq. 1: it is told profile, strategy and the session, nothing else.
+
+    What it says is what is tested, so its faults are not asked away.
+    """
 
     def __init__(self, backend: Backend, sampling: Sampling | None = None) -> None:
-        super().__init__(backend, "salesperson", sampling or Sampling(), _candidate)
+        super().__init__(backend, "salesperson", sampling or Sampling(), _candidate, guarded=False)
 
     @property
     def name(self) -> str:
@@ -82,5 +106,6 @@ class Candidate(InRole):
         return f"candidate+{self.backend.name}"
 
 
-def _sum(usage: Usage | None, more: Usage | None) -> Usage | None:
+def added(usage: Usage | None, more: Usage | None) -> Usage | None:
+    """Both together; None where neither is known."""
     return more if usage is None else usage if more is None else usage + more

@@ -37,7 +37,11 @@ class _RoleAgentConfig(BaseModel):
 
 
 class _RoleAgent(BaseChatAgent, Component[_RoleAgentConfig]):
-    """One side of the call. Its transcript is all its state."""
+    """One side of the call. Its transcript is all its state.
+
+    A model that plays the merchant has a mind and one that sells is directed, as in a `Simulator`; give an `InRole`
+    for the plain role-play.
+    """
 
     component_config_schema = _RoleAgentConfig
     role: ClassVar[Role]
@@ -76,7 +80,9 @@ class _RoleAgent(BaseChatAgent, Component[_RoleAgentConfig]):
         said = await linked(self._seat().speak(call), cancellation_token)
         self._turns = call.turns
         if said.text:
-            self._turns += (Turn(role=self.role, text=said.text, act=said.act, repairs=said.repairs),)
+            self._turns += (
+                Turn(role=self.role, text=said.text, act=said.act, noticed=said.noticed, repairs=said.repairs),
+            )
         return Response(chat_message=self._reply(said))
 
     async def on_reset(self, cancellation_token: CancellationToken) -> None:

@@ -1,0 +1,121 @@
+"""A merchant played by a model whose decisions are not the model's: the mind decides, the model finds the words.
+
+The mind is folded over the turns, an act is drawn (`deciding`), and the model is told that act, the one fact it may
+give away, about how long, and how real people put it. It cannot hang up on its own, nor stay when the mind left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from telerole.agents.deciding import Decision, decide
+from telerole.agents.events import read_line
+from telerole.agents.length import aimed_length
+from telerole.agents.mind import mind_after
+from telerole.agents.offline import bank
+from telerole.agents.role import InRole, added
+from telerole.agents.state import Mind, about, named
+from telerole.endings import put_down
+from telerole.errors import BackendError
+from telerole.prompts import merchant_acts, merchant_messages, render
+from telerole.reading import words
+from telerole.records import fill
+from telerole.session import End, Usage
+from telerole.speaker import Call, Said
+
+EXAMPLES = 3
+
+
+class Reader(Protocol):
+    """Whoever reads the events in a salesperson's line; the rules (`ByRules`), or a model (`reader.ByModel`)."""
+
+    @property
+    def name(self) -> str:
+        """What records call it."""
+
+    async def read(self, call: Call, mind: Mind) -> tuple[tuple[str, ...], Usage | None]:
+        """The events in the last line of `call`, by a merchant in this state of mind, and what reading cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByRules:
+    """Reads by cues, without a model."""
+
+    @property
+    def name(self) -> str:
+        """``rules``."""
+        return "rules"
+
+    async def read(self, call: Call, mind: Mind) -> tuple[tuple[str, ...], Usage | None]:
+        """The events in the last line."""
+        return read_line(call.turns[-1].text, mind, call.scenario.language), None
+
+
+@dataclass(frozen=True, slots=True)
+class MindedMerchant:
+    """A model in the merchant's chair, led by a mind that reads the salesperson with `reader`."""
+
+    voice: InRole
+    reader: Reader = ByRules()
+
+    @property
+    def name(self) -> str:
+        """The backend's name, and who reads for the mind where that is not the rules."""
+        return self.voice.name if isinstance(self.reader, ByRules) else f"{self.voice.name}, read by {self.reader.name}"
+
+    async def speak(self, call: Call) -> Said:
+        """Read the last line, decide, and have the model word the decision."""
+        before = mind_after(call.scenario, call.turns[:-1], call.seed)
+        noticed, spent = await self.reader.read(call, before)
+        mind = mind_after(call.scenario, call.turns, call.seed, noticed)
+        decision = decide(mind, call.scenario, call.random("act"))
+        messages = merchant_messages(call.scenario, call.turns, note(decision, call), minded=True)
+        try:
+            speech, usage = await self.voice.say(messages, call, silent=decision.hangs_up)
+        except BackendError as error:
+            error.usage = added(spent, error.usage)
+            raise
+        unheeded = ("hang-up mark",) if speech.hung_up and not decision.hangs_up else ()
+        return Said(
+            speech.text, _end(decision, call), added(spent, usage), decision.act, noticed, (*speech.repairs, *unheeded)
+        )
+
+    async def aclose(self) -> None:
+        """Release the backend."""
+        await self.voice.aclose()
+
+
+def _end(decision: Decision, call: Call) -> End | None:
+    return put_down(call.turns, "", call.scenario.language) if decision.hangs_up else None
+
+
+def note(decision: Decision, call: Call) -> str:
+    """The decision as the model is told it: what to do, the fact to release, about how long, and real lines."""
+    scenario, language = call.scenario, call.scenario.language
+    kind, topic = named(decision.act), about(decision.act)
+    acts = merchant_acts(language)
+    examples = real_lines(decision.act, call)
+    fact = scenario.merchant.facts.get(topic) if kind in ("answer", "volunteer") else None  # type: ignore[call-overload]
+    # Nobody refuses in forty words or tells a story in two: the act's own lines, or the fact, bound the length.
+    sizes = [words(line, language) for line in ([fact] if fact else examples)] or [1, 12]
+    least, most = (sizes[0] // 2, sizes[0] * 3 // 2) if fact else (min(sizes), max(sizes))
+    return render(
+        "merchant_turn",
+        language,
+        act=acts.get(decision.act) or acts[kind],
+        fact=fact,
+        length=min(max(aimed_length("merchant", language, call.random("length")), least, 1), most),
+        examples=() if fact else examples,
+    )
+
+
+def real_lines(act: str, call: Call) -> list[str]:
+    """A few real lines of merchants doing `act`: those of the call's own seed script first, then others at random."""
+    known, said = call.scenario.profile.slots(), "\n".join(turn.text for turn in call.turns)
+    lines = [line for line in bank(call.scenario.language).get(("merchant", act), []) if line.needs <= known.keys()]
+    call.random("examples").shuffle(lines)
+    lines.sort(key=lambda line: line.script != call.scenario.script.id)
+    own = list(call.scenario.merchant.refusals) if act == "refuse" else []
+    texts = [*own[:1], *(fill(line.text, known) for line in lines)]
+    return [text for text in texts if text not in said][:EXAMPLES]

@@ -1,0 +1,31 @@
+"""The command line: parses, calls, prints. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import sys
+
+from telerole.cli import calls, library, machine, population, probe, style
+from telerole.cli.app import app
+from telerole.cli.persona import persona_app
+
+__all__ = ["app", "calls", "library", "machine", "main", "persona_app", "population", "probe", "style"]
+
+app.add_typer(persona_app, name="persona")
+
+
+def main() -> None:
+    """Run the command line; what the user got wrong is one clear message and exit code 2."""
+    from telerole.errors import TeleroleError
+
+    try:
+        app()
+    except TeleroleError as error:
+        print(f"telerole: {error}", file=sys.stderr)
+        sys.exit(2)
+    except SystemExit as end:
+        if end.code == 130:  # how typer ends on Ctrl-C
+            print("telerole: stopped; what was finished is kept, and the same command goes on", file=sys.stderr)
+        raise
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,193 @@
+"""Charts, drawn with Altair: made as plain data and saved as a picture or a page that works without a network."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from telerole.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from telerole.probing import Probed
+    from telerole.studio.covering import Coverage
+
+Chart = Any
+"""An Altair chart; Altair is loaded only where one is drawn."""
+
+NEEDED = "charts need Altair; pip install 'telerole[report]'"
+INK, NONE = "#33658a", "#d1495b"
+PROBE_COLORS = ("#1b7837", "#7fbf7b", "#d8b365", "#d1495b", "#555555")
+OUTCOME_COLORS = {
+    "high_intention": "#1b7837",
+    "interest": "#7fbf7b",
+    "callback": "#5ab4ac",
+    "perfunctory": "#d9d9d9",
+    "no_time": "#d8b365",
+    "refusal": "#ef8a62",
+    "hostile": "#b2182b",
+}
+TRAITS = ("temper", "objection", "trade", "topic")
+BANDS = ("low", "middle", "high")
+FONT = "Noto Sans CJK SC, Microsoft YaHei, PingFang SC, WenQuanYi Micro Hei, DejaVu Sans, sans-serif"
+HAN = re.compile(r"[\u3400-\u9fff]|\\u[3-9][0-9a-f]{3}")
+
+
+def save(chart: Chart, path: Path | str) -> None:
+    """Save a chart as .svg, .png (at double size), .html (works offline) or .json (its Vega-Lite specification).
+
+    Chinese in a .png needs a font that has it on this machine; every other form leaves the font to who looks at it.
+    """
+    path = Path(path)
+    writers: dict[str, Callable[[Chart], str | bytes]] = {".svg": _svg, ".png": _png, ".html": _html, ".json": _json}
+    if path.suffix.lower() not in writers:
+        hint = nearest(path.suffix, writers)
+        raise InputError(
+            f"{path}: a chart is saved as {', '.join(writers)}, not {path.suffix or 'without one'!r}{hint}"
+        )
+    made = writers[path.suffix.lower()](chart)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(made.encode() if isinstance(made, str) else made)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def coverage_chart(coverage: Coverage) -> Chart:
+    """What a set of personas covers: bars for each trait, what nobody shows in red, and two maps of counts."""
+    alt = _altair()
+    bars = [_bars(alt, trait, coverage.counts[trait]) for trait in TRAITS]
+    pairs = [{"temper": t, "objection": o, "n": n} for (t, o), n in coverage.pairs.items()]
+    bands = [
+        {"number": trait, "band": band, "n": n}
+        for trait, values in coverage.counts.items()
+        if tuple(values) == BANDS
+        for band, n in values.items()
+    ]
+    maps = [
+        _map(alt, pairs, "objection", "temper", "temper × likeliest objection"),
+        _map(alt, bands, "band", "number", "disposition"),
+    ]
+    whole = alt.vconcat(
+        alt.hconcat(*bars, spacing=30), alt.hconcat(*maps, spacing=30).resolve_scale(color="independent")
+    )
+    return styled(whole.properties(title=f"{coverage.personas} personas"))
+
+
+def probe_chart(probed: Sequence[Probed]) -> Chart:
+    """How five salespeople fared with a merchant: interest line by line, when the calls ended, what they came to."""
+    alt, order = _altair(), [one.probe for one in probed]
+    color = alt.Color("probe:N", sort=order, title=None, scale=alt.Scale(domain=order, range=list(PROBE_COLORS)))
+    lines = [
+        {"probe": one.probe, "line": number, "interest": value}
+        for one in probed
+        for number, value in enumerate(one.by_turn, start=1)
+    ]
+    shares = [
+        {"probe": one.probe, "outcome": name, "share": count / len(one.won)}
+        for one in probed
+        for name, count in sorted(one.outcomes.items())
+    ]
+    interest = alt.Chart(alt.Data(values=lines), title="interest while the call goes on", width=300, height=220)
+    came_to = alt.Chart(alt.Data(values=shares), title="what the calls came to", width=300, height=220)
+    return styled(
+        alt.hconcat(
+            interest.mark_line(point=True).encode(
+                x=alt.X("line:Q", title="line of the salesperson"),
+                y=alt.Y("interest:Q", title="mean interest", scale=alt.Scale(domain=[0, 1])),
+                color=color,
+            ),
+            came_to.mark_bar().encode(
+                x=alt.X("share:Q", title="share of calls", axis=alt.Axis(format="%"), stack="zero"),
+                y=alt.Y("probe:N", sort=order, title=None),
+                color=alt.Color("outcome:N", title=None, sort=list(OUTCOME_COLORS), scale=_outcome_scale(alt)),
+            ),
+        ).resolve_scale(color="independent")
+    )
+
+
+def _outcome_scale(alt: ModuleType) -> Any:
+    return alt.Scale(domain=list(OUTCOME_COLORS), range=list(OUTCOME_COLORS.values()))
+
+
+def styled(chart: Chart) -> Chart:
+    """The look that all charts share, with fonts that have Chinese."""
+    return chart.configure(font=FONT).configure_view(stroke=None).configure_axis(grid=False)
+
+
+def _bars(alt: ModuleType, trait: str, counts: Any) -> Chart:
+    rows = [{trait: value, "n": n} for value, n in counts.items()]
+    base = alt.Chart(alt.Data(values=rows), title=trait, width=150, height=17 * len(rows))
+    y = alt.Y(f"{trait}:N", sort=list(counts), title=None)
+    bars = base.mark_bar(color=INK).encode(x=alt.X("n:Q", axis=None), y=y)
+    text = base.mark_text(align="left", dx=3).encode(
+        x="n:Q", y=y, text="n:Q", color=alt.condition("datum.n == 0", alt.value(NONE), alt.value("#333"))
+    )
+    return bars + text
+
+
+def _map(alt: ModuleType, rows: list[dict[str, Any]], x: str, y: str, title: str) -> Chart:
+    base = alt.Chart(alt.Data(values=rows), title=title).encode(
+        x=alt.X(f"{x}:N", sort=None, title=None, axis=alt.Axis(labelAngle=-30)),
+        y=alt.Y(f"{y}:N", sort=None, title=None),
+    )
+    most = max(row["n"] for row in rows)
+    scale = alt.Scale(range=["white", INK], domain=[0, max(most, 1)], interpolate="rgb")
+    cells = base.mark_rect(stroke="#ddd").encode(color=alt.Color("n:Q", legend=None, scale=scale))
+    shade = alt.condition(f"datum.n > {most / 2}", alt.value("white"), alt.value("#333"))
+    text = base.mark_text().encode(text="n:Q", color=shade)
+    return (cells + text).properties(width=alt.Step(46), height=alt.Step(20))
+
+
+def _altair() -> ModuleType:
+    try:
+        import altair
+    except ImportError:
+        raise InputError(NEEDED) from None
+    return altair
+
+
+def _converter() -> ModuleType:
+    try:
+        import vl_convert
+    except ImportError:
+        raise InputError(NEEDED) from None
+    return vl_convert
+
+
+def _json(chart: Chart) -> str:
+    return json.dumps(chart.to_dict(), ensure_ascii=False, indent=2) + "\n"
+
+
+def _svg(chart: Chart) -> str:
+    return str(_converter().vegalite_to_svg(_json(chart)))
+
+
+def _html(chart: Chart) -> str:
+    return str(_converter().vegalite_to_html(_json(chart), bundle=True))
+
+
+def _png(chart: Chart) -> bytes:
+    text = _json(chart)
+    if HAN.search(text.replace(FONT, "")) and not _draws_chinese():
+        raise InputError(
+            "this machine has no font with Chinese characters, so a .png would show empty boxes; "
+            "save .svg or .html, or install one such as fonts-noto-cjk"
+        )
+    return bytes(_converter().vegalite_to_png(text, scale=2))
+
+
+@cache
+def _draws_chinese() -> bool:
+    """Whether two Chinese characters come out as two different pictures, and not both as the empty box."""
+
+    def drawn(character: str) -> bytes:
+        text = f'<text y="20" font-size="20" font-family="{FONT}">{character}</text>'
+        svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="30" height="30">{text}</svg>'
+        return bytes(_converter().svg_to_png(svg))
+
+    return drawn("一") != drawn("龥")
