@@ -55,12 +55,11 @@ def outcome(session: Session) -> Outcome:
             return "high_intention" if act.about == "agreed" else "callback"
     if kinds[-1:] == ["busy"]:
         return "no_time"
-    if "hang_up" in kinds or session.end.reason == "merchant_hangup":
-        return "refusal"
-    curious = sum(act.act == "interested" or (act.act == "ask" and act.about in CURIOUS) for act in did)
-    if curious and session.end.by != "merchant":
-        return "interest"
-    return "perfunctory" if kinds.count("object") < 2 else "refusal"
+    walked_away = session.end.by == "merchant"
+    curious = any(act.act == "interested" or (act.act == "ask" and act.about in CURIOUS) for act in did)
+    if curious and "hang_up" not in kinds:
+        return "perfunctory" if walked_away else "interest"
+    return "refusal" if walked_away or "hang_up" in kinds or kinds.count("object") > 1 else "perfunctory"
 
 
 def merchant_acts(turns: Sequence[Turn], language: Language) -> list[Heard]:

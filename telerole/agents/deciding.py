@@ -15,11 +15,12 @@ from telerole.agents.happenings import Happening
 from telerole.agents.mind import leaving_hazard
 from telerole.agents.state import Mind, about, named
 from telerole.persona import Persona
+from telerole.reading import takes_up
 from telerole.scenario import Scenario
 
 LEAVES = ("hang_up", "scold", "no_time")  # with these words the phone is down
 # The log-odds that a proposal is taken up; somebody who is being pressed takes up nothing.
-WON_OVER = 0.68  # interest, and with CONFIDENT trust the chance is even
+WON_OVER = 0.78  # interest, and with CONFIDENT trust the chance is even
 CONFIDENT = 0.5
 KEEN, SURE = 10.0, 12.0  # how steeply the chance rises with either
 SUSPECTS = 0.45
@@ -96,7 +97,7 @@ def _stay(mind: Mind, scenario: Scenario, random: Random) -> str:
         return "defer" if random.random() < 0.3 + 0.5 * mind.interest else "refuse"
     if (happening := _due(mind)) is not None and not {"asked", "proposed"} & noticed.keys():
         return COMES_OUT_AS[happening]
-    if mind.acts == ["pick_up"] and "proposed" not in noticed:
+    if mind.acts == ["pick_up"] and not {"proposed", "asked"} & noticed.keys():
         return _first_reaction(mind, persona, random)
     if noticed.keys() <= {"listened", "said_nothing"}:
         return _into_silence(mind, scenario, random)
@@ -154,7 +155,11 @@ def _on_proposal(mind: Mind, scenario: Scenario, random: Random) -> str:
     odds = KEEN * (mind.interest - WON_OVER) + SURE * (mind.trust - CONFIDENT)
     if "pressed" not in mind.noticed and random.random() < 1 / (1 + math.exp(-odds)):
         return f"agree:{scenario.strategy.closes_with}"
-    left = [kind for kind in persona.objections if kind not in mind.answered and f"object:{kind}" not in mind.acts]
+    left = [
+        kind
+        for kind in persona.objections
+        if kind not in mind.answered | mind.released and f"object:{kind}" not in mind.acts
+    ]
     if left and random.random() < 0.6:
         return f"object:{left[0]}"
     if mind.interest > 0.4 and random.random() < 0.4:
@@ -177,21 +182,22 @@ def _reactions(mind: Mind, scenario: Scenario) -> dict[str, float]:
     persona = scenario.merchant
     nature, pitched = persona.disposition, mind.met("new_value") > 0
     raised = persona.objections if pitched else [kind for kind in persona.objections if kind in BEFORE_ANY_PITCH]
-    objections = [kind for kind in raised if f"object:{kind}" not in mind.acts]
-    unsaid = _to_volunteer(mind, scenario)
+    # Who told how much they could make does not say next that they cannot: a fact told takes its objection away.
+    objections = [kind for kind in raised if f"object:{kind}" not in mind.acts and kind not in mind.released]
+    unsaid, priced = _to_volunteer(mind, scenario), takes_up("cost", mind.lines[-1], scenario.language)
     weights = {
         "listen": 0.5 if mind.last == "listen" else 1.0,
         "digress": 0.8 * max(0.0, nature.talkativeness - 0.12) * (mind.did("digress") < 2),
         "interested": max(0.0, 2.4 * (mind.interest - 0.45)) * (mind.did("interested") < 2) * pitched,
-        "ask:cost": 0.35 * ("ask:cost" not in mind.acts) * pitched,
+        "ask:cost": 0.35 * ("ask:cost" not in mind.acts) * pitched * (not priced),
         "ask:proof": 0.4 * nature.suspicion * ("ask:proof" not in mind.acts) * pitched,
         "ask:is_ai": (0.1 + max(0.0, 3 * (mind.suspicion - SUSPECTS))) * ("ask:is_ai" not in mind.acts),
         "pardon": 0.04 * ("pardon" not in mind.acts),
         "busy": 0.25 * mind.busyness * (mind.did("busy") < 2),
-        "refuse": 2.2 * max(0.0, 0.32 - mind.interest) + 0.8 * max(0.0, 0.25 - mind.trust),
+        "refuse": 3.0 * max(0.0, 0.36 - mind.interest) + 1.0 * max(0.0, 0.25 - mind.trust),
     }
     if objections:
-        weights[f"object:{objections[0]}"] = 1.9 * (1.1 - mind.interest)
+        weights[f"object:{objections[0]}"] = 2.3 * (1.1 - mind.interest)
     if unsaid and pitched:
         weights[f"volunteer:{unsaid[len(mind.acts) % len(unsaid)]}"] = 0.3 * nature.talkativeness
     if mind.left_open and mind.last in ("ask", "object"):

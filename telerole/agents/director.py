@@ -15,7 +15,7 @@ from telerole.speaker import Call
 
 EXAMPLES = 2
 DEALT_WITH = ("refuse", "busy", "pardon", "digress")  # what comes before any step
-LEAST: dict[Language, int] = {"en": 8, "zh": 12}  # words; a step cannot be taken in fewer
+LEAST: dict[Language, int] = {"en": 12, "zh": 20}  # words; a step cannot be taken in fewer
 MOST: dict[Language, int] = {"en": 35, "zh": 45}
 
 
@@ -30,17 +30,18 @@ def direction(call: Call) -> str:
     state = progress(call.turns, strategy, language)
     now = next_acts(state, strategy, call.random("plan"))[0].partition(":")[0]
     step = next_step(state, strategy)
-    if now == "confirm" or (now == "goodbye" and state.open is None) or step is None:
+    put = state.open is not None or state.last.act in DEALT_WITH or state.said.endswith(("?", "？"))
+    if now == "confirm" or (now == "goodbye" and state.open is None) or (step is None and not put):
         return render("salesperson_end", language, agreed=now == "confirm", callback=False)
     if now == "offer_callback":
         return render("salesperson_end", language, agreed=False, callback=True)
-    lines = list(step.say[1:])
+    lines = list(step.say[1:]) if step is not None else []
     call.random("examples").shuffle(lines)
     return render(
         "salesperson_turn",
         language,
-        open=state.open is not None or state.last.act in DEALT_WITH or state.said.endswith(("?", "？")),
-        goal=step.goal.rstrip(".。"),
+        open=put,
+        goal=step.goal.rstrip(".。") if step is not None else "",
         length=min(max(aimed_length("salesperson", language, call.random("length")), LEAST[language]), MOST[language]),
         examples=lines[:EXAMPLES],
     )

@@ -95,7 +95,7 @@ def note(decision: Decision, call: Call) -> str:
     scenario, language = call.scenario, call.scenario.language
     kind, topic = named(decision.act), about(decision.act)
     acts = merchant_acts(language)
-    examples = real_lines(decision.act, call)
+    examples = [] if kind == "unsure" else real_lines(decision.act, call)  # what was asked decides how it is dodged
     fact = scenario.merchant.facts.get(topic) if kind in ("answer", "volunteer") else None  # type: ignore[call-overload]
     # Nobody refuses in forty words or tells a story in two: the act's own lines, or the fact, bound the length.
     sizes = [words(line, language) for line in ([fact] if fact else examples)] or [1, 12]

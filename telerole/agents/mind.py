@@ -28,7 +28,7 @@ UNHEARD = 0.1  # how much of a point gets through to somebody whose own question
 BUSIER = {"meeting_soon": 0.35, "walk_in": 0.2}
 
 # The hazard of leaving at one turn, in log-odds.
-AT_REST = -3.0
+AT_REST = -2.85
 IMPATIENT = 5.0  # for patience below the middle, and as much the other way above it
 UNINTERESTED = 1.8
 BUSY = 1.3

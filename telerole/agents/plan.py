@@ -22,8 +22,7 @@ class Progress:
     """What has happened so far, from the salesperson's side.
 
     `open` is what the merchant asked or objected and nobody answered, `said` the merchant's last line, `asked` the
-    topic that the salesperson's last step asked for, `unread`
-    counts lines with something in them that were no step by their words.
+    topic that the salesperson's last step asked for.
     """
 
     done: list[str] = field(default_factory=list)
@@ -36,7 +35,6 @@ class Progress:
     deferred: bool = False
     said: str = ""
     asked: str | None = None
-    unread: int = 0
 
     @property
     def last(self) -> Heard:
@@ -77,14 +75,16 @@ def progress(turns: Sequence[Turn], strategy: Strategy, language: Language) -> P
 
 
 def _read_on(text: str, state: Progress, strategy: Strategy, language: Language) -> None:
-    """What a line without an act did that its words do not show: an answer; or, the second time, the next step."""
+    """What a line without an act did that its words do not show: an answer, or the next step in other words.
+
+    A model that was told a step has most likely taken it; told it again and again, it would go round in circles.
+    """
     if state.open and takes_up(state.open.about, text, language):
         state.open = None
-        return
-    state.unread += state.acts[-1] == "pitch" and words(text, language) >= A_POINT[language]
-    if state.unread == LOST_TRACK:
-        state.unread = 0
-        state.done += [step.id for step in strategy.flow[:-1] if step.id not in state.done][:1]
+    elif state.acts[-1] == "pitch" and words(text, language) >= A_POINT[language]:
+        left = [step.id for step in strategy.flow if step.id not in state.done] or [strategy.flow[-1].id]
+        state.done += [left[0]] * (left[0] not in state.done)
+        state.proposed += left[0] == strategy.flow[-1].id
 
 
 def _heard(text: str, state: Progress, closing: str, language: Language) -> Heard:
@@ -121,7 +121,6 @@ LISTENS: dict[Language, dict[str, float]] = {
     "en": {"object": 0.95, "digress": 0.95, "listen": 0.95},
     "zh": {"object": 0.55, "digress": 0.5, "listen": 0.45},
 }
-LOST_TRACK = 2  # such lines of a model: it took the step in words of its own, and must not be told it forever
 A_POINT: dict[Language, int] = {"en": 8, "zh": 12}
 A_FACT: dict[Language, int] = {"en": 5, "zh": 8}
 

@@ -21,10 +21,10 @@ def good(state: Progress, strategy: Strategy, random: Random) -> list[str]:
 
 
 def neutral(state: Progress, strategy: Strategy, random: Random) -> list[str]:
-    """Goes through the flow: no small talk, gives nobody the floor, and lets one objection in five pass."""
+    """Goes through the flow: no small talk, gives nobody the floor, and lets one objection in ten pass."""
     acts = next_acts(state, strategy, random)
     answers = acts[0].removeprefix("answer:")
-    if acts == ["backchannel"] or (answers in OBJECTIONS and random.random() < 0.2):
+    if acts == ["backchannel"] or (answers in OBJECTIONS and random.random() < 0.1):
         return _next(state, strategy)
     return [act for act in acts if act not in ("acknowledge", "chat", "soften")] or acts
 
