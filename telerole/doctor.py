@@ -51,7 +51,7 @@ def examine(reach: str | None = None) -> list[Finding]:
     findings = [_python(), _telerole(), *_dependencies(), _autogen(), _library(), _key(), _base_url()]
     if reach is not None:
         findings.append(_server(reach))
-    return [*findings, _llama_cpp(), _default_model(), _cores(), _folder()]
+    return [*findings, *_charts(), _llama_cpp(), _default_model(), _cores(), _folder()]
 
 
 def _python() -> Finding:
@@ -110,6 +110,12 @@ def _base_url() -> Finding:
     if (shown := _public(base_url)) is None:
         return Finding("OPENAI_BASE_URL", False, "is no web address", ADDRESS)
     return Finding("OPENAI_BASE_URL", True, shown)
+
+
+def _charts() -> Iterator[Finding]:
+    """What draws charts; without it everything but ``--plot`` works."""
+    for name, wanted in _needs(extra="report").items():
+        yield _package(name, wanted, "pip install 'telerole[report]'", optional=True)
 
 
 def _llama_cpp() -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from itertools import pairwise
+from itertools import combinations, pairwise
 from statistics import mean
 from typing import get_args
 
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from telerole import Call, Catalog, Persona, Scenario, Session, Simulator, Turn
 from telerole.agents.deciding import decide
 from telerole.agents.events import read_line
+from telerole.agents.guard import out_of_role
 from telerole.agents.happenings import happenings
 from telerole.agents.mind import leaving_hazard, mind_after, mind_at_rest
 from telerole.agents.probes import PROBES
@@ -23,6 +24,7 @@ from telerole.agents.state import Mind, about, named
 from telerole.outcome import outcome, resistance
 from telerole.persona import Event, Temper
 from telerole.records import LANGUAGES, Language
+from telerole.style import measure_calls, near, target
 
 Played = list[tuple[Scenario, Session]]
 
@@ -301,6 +303,43 @@ def test_a_turn_without_an_act_is_folded_by_what_it_sounds_like(catalog: Catalog
         Turn(role="merchant", text="Who is this?"),
     ]
     assert mind_after(scenario, turns, 1).acts == ["ask:who"]
+
+
+def test_nobody_offline_falls_out_of_their_role(calls: Played) -> None:
+    for scenario, session in calls:
+        for turn in session.turns:
+            assert out_of_role(turn.text, turn.role, scenario) is None, turn.text
+
+
+def test_offline_calls_sound_like_the_phone(calls: Played) -> None:
+    """Short turns and fillers within a third of real telephone talk, per role and language."""
+    for (language, role), style in measure_calls(session for _, session in calls).items():
+        assert near(style, target(language, role).style) == {"short_turns": True, "fillers": True}, (language, role)
+
+
+def test_hardly_any_two_offline_calls_are_nearly_the_same(calls: Played) -> None:
+    """`benchmarks/sameness.py` compares 2,000; here calls of a language, by the three-word or five-character runs."""
+    alike: set[str] = set()
+    for language in LANGUAGES:
+        runs: dict[str, set[str]] = {}
+        for _, session in calls:
+            if session.language == language:
+                units = re.findall(
+                    r"\w+" if language == "en" else r"\w", "\n".join(turn.text for turn in session.turns)
+                )
+                width = 3 if language == "en" else 5
+                runs[session.id] = {" ".join(units[n : n + width]) for n in range(len(units) - width + 1)}
+        holders: dict[str, list[str]] = {}
+        for id, grams in runs.items():
+            for gram in grams:
+                holders.setdefault(gram, []).append(id)
+        shared: Counter[tuple[str, str]] = Counter()
+        for ids in holders.values():
+            shared.update(combinations(ids, 2))
+        for (one, other), n in shared.items():
+            if n >= 0.6 * (len(runs[one]) + len(runs[other]) - n):
+                alike |= {one, other}
+    assert len(alike) < 0.01 * len(calls)
 
 
 def _plain(text: str) -> str:
