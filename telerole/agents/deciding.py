@@ -79,7 +79,7 @@ def _leave(mind: Mind, persona: Persona, random: Random) -> str:
     soft = temper in ("polite", "timid", "warm")
     weights = {
         "scold": max(0.0, 0.6 - mind.patience) * hurt * (0.2 if soft else 1.6 if temper in ("blunt", "wary") else 1.0),
-        "hang_up": max(0.03, 0.7 - mind.patience) * (0.3 + min(1.0, hurt)) * (0.4 if soft else 1.0),
+        "hang_up": max(0.03, 0.7 - mind.patience) * min(1.3, 0.1 + hurt + mind.did("refuse")) * (0.4 if soft else 1.0),
         "no_time": 1.2 * mind.busyness**2,
         "goodbye:refused": 0.35 + 0.3 * mind.trust,
         "defer": (1.6 * max(0.0, mind.interest - 0.4) + 0.25 * mind.busyness) * (mind.trust > 0.2),
@@ -106,7 +106,7 @@ def _stay(mind: Mind, scenario: Scenario, random: Random) -> str:
     if "asked" in noticed:
         return _on_question(noticed["asked"], persona, random)
     if "asked_again" in noticed:
-        return "listen"  # it was told already
+        return "unsure"  # it was told already
     return _react(mind, scenario, random)
 
 

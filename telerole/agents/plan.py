@@ -69,7 +69,7 @@ def progress(turns: Sequence[Turn], strategy: Strategy, language: Language) -> P
             if heard.act in ("ask", "object"):
                 state.open = heard
             state.refused += heard.act == "refuse"
-            state.agreed |= heard.act == "agree" and state.proposed > 0 and state.acts[-1] != "offer_callback"
+            state.agreed |= heard.act == "agree" and state.acts[-1] != "offer_callback"
             state.deferred |= heard.act == "defer" or (heard.act == "agree" and state.acts[-1] == "offer_callback")
     return state
 
@@ -81,7 +81,7 @@ def _read_on(text: str, state: Progress, strategy: Strategy, language: Language)
     """
     if state.open and takes_up(state.open.about, text, language):
         state.open = None
-    elif state.acts[-1] == "pitch" and words(text, language) >= A_POINT[language]:
+    elif words(text, language) >= A_POINT[language] * {"pitch": 1, "introduce": 3}.get(state.acts[-1], 1000):
         left = [step.id for step in strategy.flow if step.id not in state.done] or [strategy.flow[-1].id]
         state.done += [left[0]] * (left[0] not in state.done)
         state.proposed += left[0] == strategy.flow[-1].id
@@ -97,7 +97,8 @@ def _heard(text: str, state: Progress, closing: str, language: Language) -> Hear
     proposed = state.acts[-1:] in (["offer_callback"], [f"step:{closing}"])
     if heard.act in ("listen", "interested", "assent") and proposed and means("merchant", "assent", text, language):
         return Heard("agree")
-    if heard.act == "assent" or (heard.act == "agree" and not (state.proposed or "offer_callback" in state.acts)):
+    unasked = not (state.proposed or "offer_callback" in state.acts)
+    if heard.act == "assent" or (heard.act == "agree" and unasked and words(text, language) < A_FACT[language]):
         return Heard("listen")
     return heard
 
