@@ -11,7 +11,7 @@ from typing import Any
 from telerole.backends.base import Backend, Message, Reply, Sampling, close
 from telerole.backends.budget import Budget
 from telerole.backends.gate import Gate
-from telerole.errors import BackendError
+from telerole.errors import BackendError, RateLimited
 from telerole.session import Usage
 
 ONE_ATTEMPT = Usage(attempts=1)
@@ -23,10 +23,12 @@ class Retry:
 
     Waits double from `first` to `longest` seconds, each shortened by up to half at random so that calls that failed
     together do not return together; where the server said how long to wait, never shorter than that. No wait begins
-    that would end later than `total` seconds after the first request.
+    that would end later than `total` seconds after the first request. A 429 costs nothing and only says "later", so it
+    is asked `when_limited` times: with six, one run of 1,000 calls in fifteen lost a call to a crowded endpoint.
     """
 
     attempts: int = 6
+    when_limited: int = 10
     total: float = 300.0
     first: float = 0.5
     longest: float = 30.0
@@ -34,7 +36,8 @@ class Retry:
 
     def wait(self, error: BackendError, attempt: int, elapsed: float) -> float | None:
         """Seconds to wait after attempt number `attempt` failed; None to give up."""
-        if not error.retryable or attempt >= self.attempts:
+        most = self.when_limited if isinstance(error, RateLimited) else self.attempts
+        if not error.retryable or attempt >= most:
             return None
         backoff = min(self.longest, self.first * 2 ** (attempt - 1)) * self.random.uniform(0.5, 1)
         wait = backoff if error.retry_after is None else error.retry_after + backoff
