@@ -82,8 +82,8 @@ def take_in(mind: Mind, noticed: Sequence[str], text: str, scenario: Scenario, l
     if "ignored" in noticed:
         landed *= UNHEARD
     for event in map(named, noticed):
-        faded = FADES ** mind.met(event) if event in FADING else 1.0  # type: ignore[arg-type]
-        for feeling, change in row[event].items():  # type: ignore[index]
+        faded = FADES ** mind.met(event) if event in FADING else 1.0
+        for feeling, change in row[event].items():
             wins_over = change > 0 and feeling == "interest"
             # It takes more and more to win somebody over: half of the interest still missing counts in full.
             mind.feel(feeling, change * faded * (4 * landed * (1 - mind.interest) if wins_over else 1.0))

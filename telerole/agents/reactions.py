@@ -11,7 +11,8 @@ import yaml
 from telerole.persona import Event, Feeling, Persona, Temper
 from telerole.records import Record
 
-Row = Mapping[Event, Mapping[Feeling, float]]
+Row = Mapping[str, Mapping[Feeling, float]]
+"""By event, what it moves."""
 
 
 class Table(Record):
@@ -30,7 +31,7 @@ def table() -> Table:
 
 @lru_cache(maxsize=512)
 def _of(temper: Temper | None, own: tuple[tuple[Event, tuple[tuple[Feeling, float], ...]], ...]) -> Row:
-    merged: dict[Event, dict[Feeling, float]] = {event: dict(moves) for event, moves in table().usual.items()}
+    merged: dict[str, dict[Feeling, float]] = {event: dict(moves) for event, moves in table().usual.items()}
     for row in (table().tempers.get(temper, {}) if temper else {}, {event: dict(moves) for event, moves in own}):
         for event, moves in row.items():
             merged[event] |= moves

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from telerole.agents.happenings import Happening
-from telerole.persona import Event, Feeling
+from telerole.persona import Feeling
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Mind:
         """How often the merchant did `act`, of whatever kind."""
         return sum(done.partition(":")[0] == act for done in self.acts)
 
-    def met(self, event: Event) -> int:
+    def met(self, event: str) -> int:
         """How often the salesperson was found to do `event`."""
         return sum(named(one) == event for events in self.events for one in events)
 
