@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from random import Random
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from telerole.errors import InputError, nearest
 from telerole.lines import Line
@@ -36,6 +36,16 @@ class Seed(Record):
     trade: Trade
 
 
+def bundled_folder(name: Literal["personas", "strategies", "data"]) -> Path:
+    """Where a folder of the bundled library lies on this machine."""
+    package = Path(str(files("telerole")))
+    library, checkout = package / "library", package.parent
+    if library.is_dir():
+        return library / name
+    # An editable install: the folders stand beside the package.
+    return checkout / "examples" / "data" if name == "data" else checkout / name
+
+
 class Catalog:
     """Everything in one library, loaded from its folders.
 
@@ -59,12 +69,7 @@ class Catalog:
     @cache
     def bundled(cls) -> Self:
         """The library that comes with telerole."""
-        package = Path(str(files("telerole")))
-        library = package / "library"
-        if library.is_dir():
-            return cls(library / "personas", library / "strategies", library / "data")
-        checkout = package.parent  # an editable install: the folders stand beside the package
-        return cls(checkout / "personas", checkout / "strategies", checkout / "examples" / "data")
+        return cls(bundled_folder("personas"), bundled_folder("strategies"), bundled_folder("data"))
 
     def plus(self, *personas: Persona) -> Self:
         """This library with these personas added; one of a name that is there takes its place."""
@@ -150,16 +155,26 @@ class Catalog:
             sold = f" that suit {persona.id!r} (its trades, and what it fits)" if persona else ""
             raise InputError(f"the library holds no seed scripts in {language!r}{sold}")
         drawn = random.choice(seeds)
-        scenario = Scenario(
-            language=language,
-            script=self.script(drawn.script),
-            profile=self.profile(drawn.profile),
-            strategy=self.strategy(drawn.strategy),
-            salesperson=random.choice(self._fitting("salesperson", drawn, language, persona)),
-            merchant=random.choice(self._fitting("merchant", drawn, language, persona)),
+        salesperson = random.choice(self._fitting("salesperson", drawn, language, persona))
+        merchant = random.choice(self._fitting("merchant", drawn, language, persona))
+        return self.scenario(drawn, salesperson, merchant, number, persona.id if persona else None)
+
+    def scenario(
+        self, seed: Seed, salesperson: Persona, merchant: Persona, number: int, name: str | None = None
+    ) -> Scenario:
+        """The seed script with its profile and strategy, and two people; its id is ``<language>-<number>-<name>``.
+
+        Unless said, the name is the beginning of the content's digest.
+        """
+        whole = Scenario(
+            language=merchant.language,
+            script=self.script(seed.script),
+            profile=self.profile(seed.profile),
+            strategy=self.strategy(seed.strategy),
+            salesperson=salesperson,
+            merchant=merchant,
         )
-        name = persona.id if persona else scenario.digest[:6]
-        return scenario.model_copy(update={"id": f"{language}-{number:04d}-{name}"})
+        return whole.model_copy(update={"id": f"{whole.language}-{number:04d}-{name or whole.digest[:6]}"})
 
     def _fitting(self, role: Role, seed: Seed, language: Language, given: Persona | None) -> list[Persona]:
         if given is not None and given.role == role:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from telerole.agents.director import directed
 from telerole.agents.guest import Function, Person
-from telerole.agents.merchant import ByRules, MindedMerchant, Reader
+from telerole.agents.merchant import MindedMerchant, Reader
 from telerole.agents.offline import OfflineMerchant, OfflineSalesperson
 from telerole.agents.reader import ByModel
 from telerole.agents.role import Candidate, InRole
@@ -171,9 +171,9 @@ class Chairs:
         voice = InRole(backend, role, sampling)
         return voice if self.mind is None else MindedMerchant(voice, self._reader(self.mind))
 
-    def _reader(self, mind: str | Backend) -> Reader:
+    def _reader(self, mind: str | Backend) -> Reader | None:
         if mind == RULES:
-            return ByRules()
+            return None
         known = mind.partition(":")[0] in ("local", "openai") if isinstance(mind, str) else hasattr(mind, "generate")
         if not known:
             near = nearest(mind, (RULES, "local", "openai")) if isinstance(mind, str) else ""

@@ -11,10 +11,10 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile, zip_longest
 from statistics import fmean, median, stdev
 
-from telerole.agents.mind import mind_after
+from telerole.agents.mind import mind_after, mind_along
 from telerole.agents.probes import PROBES
 from telerole.catalog import Catalog
 from telerole.chairs import Chair
@@ -138,14 +138,10 @@ def _probed(name: str, calls: Sequence[tuple[Scenario, Session]]) -> Probed:
 
 def _by_turn(calls: Sequence[tuple[Scenario, Session]]) -> tuple[float, ...]:
     """Mean interest after the salesperson's first, second, … line, as long as a tenth of the calls go on."""
-    means: list[float] = []
-    for turns in range(1, 2 * 20, 2):
-        going_on = [
-            mind_after(scenario, session.turns[:turns], session.seed).interest
-            for scenario, session in calls
-            if len(session.turns) >= turns
-        ]
-        if len(going_on) < max(1, len(calls) / 10):
-            break
-        means.append(fmean(going_on))
-    return tuple(means)
+    along = [
+        [mind.interest for mind in mind_along(scenario, session.turns, session.seed)][::2]
+        for scenario, session in calls
+    ]
+    lines = zip_longest(*along)
+    going_on = ([interest for interest in line if interest is not None] for line in lines)
+    return tuple(fmean(line) for line in takewhile(lambda line: len(line) >= max(1, len(calls) / 10), going_on))

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import yaml
 
-from telerole.persona import Event, Objection, Role
+from telerole.lines import OBJECTIONS
+from telerole.persona import Event, Role
 from telerole.records import Language
 
 
@@ -24,7 +25,6 @@ class Heard(NamedTuple):
     about: str = ""
 
 
-OBJECTIONS: tuple[str, ...] = get_args(Objection)
 DEFAULT: dict[Role, Heard] = {"salesperson": Heard("pitch"), "merchant": Heard("listen")}
 _SENTENCE = re.compile(r"[^.!?。！？]+[.!?。！？…]*")
 _WORD: dict[Language, re.Pattern[str]] = {"en": re.compile(r"[a-z0-9£%'’]+"), "zh": re.compile(r"[\u4e00-\u9fff0-9]")}

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from telerole import persona
+from telerole.catalog import bundled_folder
 from telerole.persona import Persona
 from telerole.profile import ProfileTemplate
 from telerole.records import Record
@@ -48,9 +49,7 @@ def text_of(kind: type[Record]) -> str:
 
 def path_of(kind: type[Record]) -> Path:
     """Where the schema of a kind lies on this machine."""
-    package = Path(str(files("telerole")))
-    installed = package / "library"
-    return (installed if installed.is_dir() else package.parent) / PLACES[kind]
+    return bundled_folder("personas").parent / PLACES[kind]
 
 
 def write() -> list[Path]:

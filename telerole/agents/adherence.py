@@ -11,8 +11,9 @@ from itertools import combinations
 from statistics import fmean
 
 from telerole.agents.steps import acts_in
+from telerole.lines import OBJECTIONS
 from telerole.outcome import merchant_acts
-from telerole.reading import OBJECTIONS, takes_up, words
+from telerole.reading import takes_up, words
 from telerole.records import Language, Record
 from telerole.session import Turn
 from telerole.strategy import Strategy

@@ -7,17 +7,17 @@ give away, about how long, and how real people put it. It cannot hang up on its 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from telerole.agents.deciding import Decision, decide
-from telerole.agents.events import read_line
 from telerole.agents.length import aimed_length
 from telerole.agents.mind import mind_after
-from telerole.agents.offline import bank
+from telerole.agents.offline import TELLS, bank
 from telerole.agents.role import InRole, added
 from telerole.agents.state import Mind, about, named
 from telerole.endings import put_down
 from telerole.errors import BackendError
+from telerole.persona import Topic
 from telerole.prompts import merchant_acts, merchant_messages, render
 from telerole.reading import words
 from telerole.records import fill
@@ -28,7 +28,7 @@ EXAMPLES = 3
 
 
 class Reader(Protocol):
-    """Whoever reads the events in a salesperson's line; the rules (`ByRules`), or a model (`reader.ByModel`)."""
+    """Whoever reads the events in a salesperson's line instead of the rules: a model (`reader.ByModel`)."""
 
     @property
     def name(self) -> str:
@@ -39,35 +39,24 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ByRules:
-    """Reads by cues, without a model."""
-
-    @property
-    def name(self) -> str:
-        """``rules``."""
-        return "rules"
-
-    async def read(self, call: Call, mind: Mind) -> tuple[tuple[str, ...], Usage | None]:
-        """The events in the last line."""
-        return read_line(call.turns[-1].text, mind, call.scenario.language), None
-
-
-@dataclass(frozen=True, slots=True)
 class MindedMerchant:
-    """A model in the merchant's chair, led by a mind that reads the salesperson with `reader`."""
+    """A model in the merchant's chair, led by a mind that reads the salesperson with `reader`, or else by rules."""
 
     voice: InRole
-    reader: Reader = ByRules()
+    reader: Reader | None = None
 
     @property
     def name(self) -> str:
         """The backend's name, and who reads for the mind where that is not the rules."""
-        return self.voice.name if isinstance(self.reader, ByRules) else f"{self.voice.name}, read by {self.reader.name}"
+        return self.voice.name if self.reader is None else f"{self.voice.name}, read by {self.reader.name}"
 
     async def speak(self, call: Call) -> Said:
         """Read the last line, decide, and have the model word the decision."""
-        before = mind_after(call.scenario, call.turns[:-1], call.seed)
-        noticed, spent = await self.reader.read(call, before)
+        noticed: tuple[str, ...] | None = None
+        spent: Usage | None = None
+        if self.reader is not None:
+            before = mind_after(call.scenario, call.turns[:-1], call.seed)
+            noticed, spent = await self.reader.read(call, before)
         mind = mind_after(call.scenario, call.turns, call.seed, noticed)
         decision = decide(mind, call.scenario, call.random("act"))
         messages = merchant_messages(call.scenario, call.turns, note(decision, call), minded=True)
@@ -77,9 +66,8 @@ class MindedMerchant:
             error.usage = added(spent, error.usage)
             raise
         unheeded = ("hang-up mark",) if speech.hung_up and not decision.hangs_up else ()
-        return Said(
-            speech.text, _end(decision, call), added(spent, usage), decision.act, noticed, (*speech.repairs, *unheeded)
-        )
+        repairs = (*speech.repairs, *unheeded)
+        return Said(speech.text, _end(decision, call), added(spent, usage), decision.act, mind.noticed, repairs)
 
     async def aclose(self) -> None:
         """Release the backend."""
@@ -96,7 +84,7 @@ def note(decision: Decision, call: Call) -> str:
     kind, topic = named(decision.act), about(decision.act)
     acts = merchant_acts(language)
     examples = [] if kind == "unsure" else real_lines(decision.act, call)  # what was asked decides how it is dodged
-    fact = scenario.merchant.facts.get(topic) if kind in ("answer", "volunteer") else None  # type: ignore[call-overload]
+    fact = scenario.merchant.facts.get(cast(Topic, topic)) if kind in TELLS else None
     # Nobody refuses in forty words or tells a story in two: the act's own lines, or the fact, bound the length.
     sizes = [words(line, language) for line in ([fact] if fact else examples)] or [1, 12]
     least, most = (sizes[0] // 2, sizes[0] * 3 // 2) if fact else (min(sizes), max(sizes))

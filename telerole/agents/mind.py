@@ -8,7 +8,8 @@ leave hardly ever does, so leaving is a hazard computed here.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from random import Random
 
 from telerole.agents.events import read_line
@@ -62,17 +63,26 @@ def mind_after(
     What was noticed in a line stands on the merchant's next turn, for the last line in `noticed_last`; where it stands
     nowhere, the line is read by rules.
     """
+    last = deque(mind_along(scenario, turns, seed, noticed_last), maxlen=1)
+    return last[0] if last else mind_at_rest(scenario, seed)
+
+
+def mind_along(
+    scenario: Scenario, turns: Sequence[Turn], seed: int, noticed_last: tuple[str, ...] | None = None
+) -> Iterator[Mind]:
+    """The mind after each turn: one and the same object, which the next turn changes."""
     mind, luck = mind_at_rest(scenario, seed), Random(derive_seed(seed, "luck"))
     for index, turn in enumerate(turns):
         if turn.role == "merchant":
             remember(mind, turn.act or heard_act(turn, scenario.language))
+            yield mind
             continue
         reply = turns[index + 1] if index + 1 < len(turns) else None
         noticed = reply.noticed if reply is not None else noticed_last
         if noticed is None:
             noticed = read_line(turn.text, mind, scenario.language)
         take_in(mind, noticed, turn.text, scenario, luck.random())
-    return mind
+        yield mind
 
 
 def take_in(mind: Mind, noticed: Sequence[str], text: str, scenario: Scenario, landed: float) -> None:

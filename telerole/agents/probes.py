@@ -11,7 +11,7 @@ from random import Random
 
 from telerole.agents.offline import OfflineSalesperson
 from telerole.agents.plan import Progress, answer, goodbye, next_acts, next_step
-from telerole.reading import OBJECTIONS
+from telerole.lines import OBJECTIONS
 from telerole.strategy import Strategy
 
 

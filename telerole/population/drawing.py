@@ -36,7 +36,8 @@ def draw(population: Population, count: int, seed: int = 0, catalog: Catalog | N
     slots = [kind for kind, number in zip(map(_sorted, found.calls), taken, strict=True) for _ in range(number)]
     random.shuffle(slots)
     used: Counter[object] = Counter()
-    return [_scenario(catalog, _least_used(kind, used, random), number) for number, kind in enumerate(slots)]
+    drawn = [_least_used(kind, used, random) for kind in slots]
+    return [catalog.scenario(one.seed, one.salesperson, one.merchant, number) for number, one in enumerate(drawn)]
 
 
 def _languages(found: Cells) -> Margin:
@@ -67,15 +68,3 @@ def _least_used(kind: Kind, used: Counter[object], random: Random) -> Possible:
     seed = least(kind, None)
     merchant = least(kind[seed], seed)
     return kind[seed][merchant][least(kind[seed][merchant], merchant)]
-
-
-def _scenario(catalog: Catalog, drawn: Possible, number: int) -> Scenario:
-    scenario = Scenario(
-        language=drawn.merchant.language,
-        script=catalog.script(drawn.seed.script),
-        profile=catalog.profile(drawn.seed.profile),
-        strategy=catalog.strategy(drawn.seed.strategy),
-        salesperson=drawn.salesperson,
-        merchant=drawn.merchant,
-    )
-    return scenario.model_copy(update={"id": f"{scenario.language}-{number:04d}-{scenario.digest[:6]}"})

@@ -54,11 +54,13 @@ def coverage(personas: Iterable[Persona]) -> Coverage:
     """Count what a set of personas covers."""
     people = list(personas)
     shown = Counter((trait, value) for one in people for trait, values in _traits(one).items() for value in values)
-    paired = Counter((one.temper, one.objections[0]) for one in people if one.temper and one.objections)
+    paired: Counter[tuple[str, str]] = Counter(
+        (one.temper, one.objections[0]) for one in people if one.temper and one.objections
+    )
     return Coverage(
         len(people),
         {trait: {value: shown[trait, value] for value in values} for trait, values in KNOWN.items()},
-        {(t, o): paired[t, o] for t in KNOWN["temper"] for o in KNOWN["objection"]},  # type: ignore[index]
+        {(t, o): paired[t, o] for t in KNOWN["temper"] for o in KNOWN["objection"]},
     )
 
 

@@ -19,7 +19,7 @@ from telerole.studio.signs import found, is_asked, names, products, prose, spoke
 Kind = Literal["contradiction", "leak", "style", "likeness"]
 
 # What a temper means for the numbers: at least, at most.
-FITS: dict[Temper, dict[str, tuple[float, float]]] = {
+NUMBERS: dict[Temper, dict[str, tuple[float, float]]] = {
     "hurried": {"busyness": (0.5, 1), "talkativeness": (0, 0.7)},
     "wary": {"suspicion": (0.5, 1)},
     "warm": {"talkativeness": (0.5, 1), "suspicion": (0, 0.7)},
@@ -97,7 +97,7 @@ def _contradictions(persona: Persona, _: Catalog) -> Iterator[Finding]:
 def _numbers(persona: Persona) -> Iterator[Finding]:
     if persona.temper is None:
         return
-    for name, (low, high) in FITS.get(persona.temper, {}).items():
+    for name, (low, high) in NUMBERS.get(persona.temper, {}).items():
         value = getattr(persona.disposition, name)
         if not low <= value <= high:
             fix = f"at least {low}" if value < low else f"at most {high}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from telerole import loop
+from telerole.agents.mind import mind_after
 from telerole.agents.speech import spoken
 from telerole.chairs import Chair, Chairs
 from telerole.endings import put_down, standard_rules
@@ -75,8 +76,6 @@ class Interview:
 
     def mind(self) -> dict[str, float]:
         """How the merchant feels now: interest, trust, patience and suspicion, which no model is ever shown."""
-        from telerole.agents.mind import mind_after
-
         felt = mind_after(self.scenario, self.turns, self.seed)
         return {feeling: getattr(felt, feeling) for feeling in get_args(Feeling)}
 
