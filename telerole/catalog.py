@@ -14,11 +14,13 @@ from telerole.errors import InputError, nearest
 from telerole.lines import Line
 from telerole.persona import Persona, Role, Trade
 from telerole.profile import Profile, ProfileTemplate
+from telerole.qa import QAPair
 from telerole.records import LANGUAGES, Language, Prepare, Record, load
 from telerole.scenario import Scenario
 from telerole.script import Script
 from telerole.speaker import derive_seed
 from telerole.strategy import Strategy
+from telerole.truth import Truth
 
 R = TypeVar("R", bound=Record)
 N = TypeVar("N", Persona, ProfileTemplate, Strategy, Script, Profile, Scenario)
@@ -50,8 +52,9 @@ class Catalog:
     """Everything in one library, loaded from its folders.
 
     `personas` and `strategies` hold YAML files at any depth (profile templates under ``profile_templates``);
-    `data` holds ``scripts.*.jsonl``, ``profiles.*.jsonl``, ``seeds.*.jsonl`` and ``lines.*.jsonl``. Raises
-    `FileError`, or `InputError` where two records share a name.
+    `data` holds ``scripts.*.jsonl``, ``profiles.*.jsonl``, ``seeds.*.jsonl``, and by language ``lines``,
+    ``truths`` and ``qa``, which are read when they are asked for. Raises `FileError`, or `InputError` where two records
+    share a name.
     """
 
     def __init__(self, personas: Path, strategies: Path, data: Path) -> None:
@@ -63,7 +66,7 @@ class Catalog:
         self.scripts = _named(_all(sorted(data.glob("scripts.*.jsonl")), Script))
         self.profiles = _named(_all(sorted(data.glob("profiles.*.jsonl")), Profile, self.with_template))
         self.seeds = list(_all(sorted(data.glob("seeds.*.jsonl")), Seed))
-        self._lines = {language: data / f"lines.{language}.jsonl" for language in LANGUAGES}
+        self._data = data
 
     @classmethod
     @cache
@@ -100,7 +103,15 @@ class Catalog:
 
     def lines(self, language: Language) -> list[Line]:
         """The seed corpus' lines, cleaned and labelled by act: what offline calls are worded with."""
-        return load(self._lines[language], Line)
+        return load(self._data / f"lines.{language}.jsonl", Line)
+
+    def truths(self, language: Language) -> list[Truth]:
+        """What was really said in the seed scripts, for those whose clean call is kept."""
+        return load(self._data / f"truths.{language}.jsonl", Truth)
+
+    def qa_pairs(self, language: Language) -> list[QAPair]:
+        """The expert's questions and answers."""
+        return load(self._data / f"qa.{language}.jsonl", QAPair)
 
     def with_template(self, raw: dict[str, Any]) -> dict[str, Any]:
         """A raw profile whose template is a name, with the template itself in its place."""

@@ -20,7 +20,7 @@ from telerole.checking import check
 from telerole.errors import InputError
 from telerole.lines import ACTS, OBJECTIONS, TOPICS
 from telerole.persona import Temper, Trade
-from telerole.records import LANGUAGES, SLOT, Language, load
+from telerole.records import LANGUAGES, SLOT, Language
 from telerole.strategy import Strategy
 from telerole.truth import Truth
 
@@ -66,11 +66,11 @@ def plans(catalog: Catalog, language: Language) -> list[Strategy]:
 
 
 def truths(language: Language) -> list[Truth]:
-    return load(DATA / f"truths.{language}.jsonl", Truth)
+    return Catalog.bundled().truths(language)
 
 
 def pairs(language: Language) -> list[QAPair]:
-    return load(DATA / f"qa.{language}.jsonl", QAPair)
+    return Catalog.bundled().qa_pairs(language)
 
 
 def alike(texts: Iterable[str], bound: float) -> list[tuple[float, str, str]]:
