@@ -40,10 +40,9 @@ from telerole.errors import InputError
 from telerole.lines import ACTS
 from telerole.persona import Role
 from telerole.prompts import HANG_UP, merchant_acts, merchant_messages, render
-from telerole.records import LANGUAGES, Language, fill, load, slots
+from telerole.records import LANGUAGES, Language, fill, slots
 from telerole.session import Usage
 from telerole.testing import FakeServer
-from telerole.truth import Truth
 
 SYLLABLES: dict[Language, list[str]] = {
     "en": ["mm", "right", "well", "okay", "so", "ah", "yeah", "look", "fine", "hang on", "then", "now", "one second"],
@@ -409,8 +408,7 @@ def test_a_candidate_is_not_guarded_what_it_says_is_what_is_tested(
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_bundled_line_of_either_role_is_taken_for_a_slip(catalog: Catalog, language: Language) -> None:
     checked = 0
-    data = catalog._lines[language].parent
-    truths = load(data / f"truths.{language}.jsonl", Truth)
+    truths = catalog.truths(language)
     people = [one for one in catalog.personas.values() if (one.language, one.role) == (language, "merchant")]
     for scenario in catalog.sample(40, seed=1, language=language):
         seller, strategy = scenario.salesperson, scenario.filled_strategy
