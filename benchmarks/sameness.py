@@ -1,14 +1,13 @@
 """How alike offline calls are: near-duplicate sessions, distinct openings, the lines said most often.
 
 Two sessions of one language are near-duplicates where the Jaccard likeness of their whole texts is at least 0.6, over
-3-grams of words in English, 5-grams of characters in Chinese. Every pair is compared, none by chance.
+the shingles that the filter of duplicates takes. Every pair is compared, none by chance.
 ``python benchmarks/sameness.py --calls 2000``
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -16,12 +15,12 @@ from dataclasses import dataclass
 
 from telerole import Catalog, Session, Simulator
 from telerole.persona import Role
+from telerole.postprocess.duplicates import Duplicates
+from telerole.postprocess.shingles import shingles
 from telerole.records import LANGUAGES, Language
 
-ALIKE = 0.6
+ALIKE = Duplicates().threshold
 PROMISED = 0.01  # at most this share of sessions has a near-duplicate
-UNITS: dict[Language, re.Pattern[str]] = {"en": re.compile(r"[\w'’]+"), "zh": re.compile(r"\w")}
-GRAM: dict[Language, int] = {"en": 3, "zh": 5}
 ROLES: tuple[Role, ...] = ("salesperson", "merchant")
 
 
@@ -34,17 +33,16 @@ class Pair:
     other: Session
 
 
-def grams(session: Session) -> frozenset[tuple[str, ...]]:
-    """The n-grams of the session's whole text; a shorter text is one gram."""
-    units = UNITS[session.language].findall(" ".join(turn.text for turn in session.turns).lower())
-    n = GRAM[session.language]
-    return frozenset(tuple(units[at : at + n]) for at in range(max(1, len(units) - n + 1)))
+def grams(session: Session) -> frozenset[int]:
+    """The hashes of the shingles of the session's whole text."""
+    text = " ".join(turn.text for turn in session.turns)
+    return frozenset(shingles(text, session.language).tolist())
 
 
 def nearest(sessions: Sequence[Session]) -> Iterator[Pair]:
     """For each session the one most like it, by the exact likeness of every pair that shares a gram."""
     known = [grams(session) for session in sessions]
-    holds: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    holds: defaultdict[int, list[int]] = defaultdict(list)
     for number, one in enumerate(known):
         for gram in one:
             holds[gram].append(number)

@@ -113,6 +113,11 @@ class Catalog:
         """The expert's questions and answers."""
         return load(self._data / f"qa.{language}.jsonl", QAPair)
 
+    def company(self, language: Language) -> str:
+        """For whom the library's salespeople call; empty where it has none in that language."""
+        people = self.personas.values()
+        return next((one.company for one in people if one.company and one.language == language), "")
+
     def with_template(self, raw: dict[str, Any]) -> dict[str, Any]:
         """A raw profile whose template is a name, with the template itself in its place."""
         name = raw.get("template")
@@ -165,10 +170,13 @@ class Catalog:
         if not seeds:
             sold = f" that suit {persona.id!r} (its trades, and what it fits)" if persona else ""
             raise InputError(f"the library holds no seed scripts in {language!r}{sold}")
-        drawn = random.choice(seeds)
-        salesperson = random.choice(self._fitting("salesperson", drawn, language, persona))
-        merchant = random.choice(self._fitting("merchant", drawn, language, persona))
-        return self.scenario(drawn, salesperson, merchant, number, persona.id if persona else None)
+        return self.cast(random.choice(seeds), number, random, persona)
+
+    def cast(self, seed: Seed, number: int, random: Random, persona: Persona | None = None) -> Scenario:
+        """A scenario of that seed script with two people drawn for it; a `persona` given sits in its chair."""
+        salesperson = random.choice(self._fitting("salesperson", seed, persona))
+        merchant = random.choice(self._fitting("merchant", seed, persona))
+        return self.scenario(seed, salesperson, merchant, number, persona.id if persona else None)
 
     def scenario(
         self, seed: Seed, salesperson: Persona, merchant: Persona, number: int, name: str | None = None
@@ -187,9 +195,10 @@ class Catalog:
         )
         return whole.model_copy(update={"id": f"{whole.language}-{number:04d}-{name or whole.digest[:6]}"})
 
-    def _fitting(self, role: Role, seed: Seed, language: Language, given: Persona | None) -> list[Persona]:
+    def _fitting(self, role: Role, seed: Seed, given: Persona | None) -> list[Persona]:
         if given is not None and given.role == role:
             return [given]
+        language = self.script(seed.script).language
         people = [one for one in self.personas.values() if (one.role, one.language) == (role, language)]
         return [one for one in people if self.suits(one, seed)]
 

@@ -29,6 +29,7 @@ LOCAL_TOKENS = 160  # of one line; nobody says more in one breath
 RULES = "rules"
 KINDS = ("offline", "local", "openai", "human")
 FORMS = "offline, local, local:FILE.gguf, openai:MODEL, openai:MODEL@BASE_URL, human, or candidate+ and one of them"
+ABLE = "openai:MODEL, openai:MODEL@BASE_URL or local:FILE.gguf"
 MODELS = "openai:MODEL, openai:MODEL@BASE_URL, local or local:FILE.gguf"
 
 Chair = Any
@@ -212,6 +213,28 @@ class Chairs:
             reader = ByModel(self._shared(reader.backend)) if isinstance(reader, ByModel) else reader
             return replace(speaker, voice=replace(voice, backend=self._shared(voice.backend)), reader=reader)
         return speaker
+
+
+@asynccontextmanager
+async def model_at_work(guest: str | Backend, task: str, chairs: Chairs | None = None) -> AsyncIterator[Backend]:
+    """The model that a SPEC names, or the one given, behind its endpoint's gate; what was opened is closed afterwards.
+
+    `task` says in an error what it was wanted for. Raises `InputError` for what is no model that can do it.
+    """
+    if isinstance(guest, str):
+        spec = parse(guest)
+        # The default local model has 135 million parameters: it would try for minutes and bring nothing.
+        if spec.kind in ("offline", "human") or spec.candidate or (spec.kind == "local" and not spec.model):
+            raise InputError(f"{guest!r} cannot {task}; give a model that can: {ABLE}")
+    elif not hasattr(guest, "generate"):
+        raise InputError(f"{type(guest).__name__} cannot {task}; give a model that can: {ABLE}, or a Backend")
+    chairs = chairs or Chairs()
+    try:
+        model = chairs.backend(guest)
+        async with chairs.at_work():
+            yield model
+    finally:
+        await chairs.close()
 
 
 def _from_autogen(guest: object, chairs: Chairs, role: Role) -> Speaker | None:

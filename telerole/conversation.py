@@ -10,7 +10,7 @@ from telerole.channel import Channel, as_heard
 from telerole.errors import BackendError, BudgetSpent
 from telerole.persona import Role
 from telerole.scenario import Scenario
-from telerole.session import End, Session, Turn, Usage, speaker_at
+from telerole.session import End, Payer, Session, Turn, Usage, speaker_at
 from telerole.speaker import Call, Said, Speaker, derive_seed
 
 __all__ = ["Call", "Conversation", "Said", "Speaker", "StopRule", "converse", "derive_seed"]
@@ -43,7 +43,7 @@ class Conversation:
         }
         rules: list[StopRule] = [self._seat(rule) for rule in self.rules]
         turns: list[Turn] = []
-        spent: dict[Role, Usage] = {}
+        spent: dict[Payer, Usage] = {}
         end: End | None = None
         try:
             while end is None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from telerole.folder import Failure
 from telerole.outcome import OUTCOMES, outcome
+from telerole.postprocess.filtering import Evidence
+from telerole.postprocess.results import Funnel, Story
 from telerole.probing import Contrast, Probed, trend_test
 from telerole.runs import Run, Totals
-from telerole.session import Session
+from telerole.session import Session, Triplet
+from telerole.synthesis.table import METHODS, PAPER, Row
 
 NAMES = {
     "en": {"salesperson": "Salesperson", "merchant": "Merchant"},
@@ -70,6 +75,85 @@ def show_totals(console: Console, totals: Totals) -> None:
                 f"{role}: {usage.calls} model calls in {usage.attempts} requests, {usage.prompt_tokens} prompt tokens "
                 f"({usage.cached_tokens} cached), {usage.completion_tokens} completion tokens"
             )
+
+
+def show_failures(console: Console, failures: Sequence[Failure], *, most: int = 20) -> None:
+    """What could not be made, and why."""
+    for failure in failures[:most]:
+        console.print(Text(f"{failure.id}: {failure.reason}: {failure.message}", style="red"), soft_wrap=True)
+    if len(failures) > most:
+        console.print(f"… and {len(failures) - most} more")
+
+
+def show_deviations(console: Console, triplets: Iterable[Triplet]) -> None:
+    """How often what was made departs from what it was made from, by kind."""
+    counts: Counter[str] = Counter()
+    sessions: Counter[str] = Counter()
+    total = 0
+    for triplet in triplets:
+        total += 1
+        kinds = [deviation.kind for deviation in triplet.deviations]
+        counts.update(kinds)
+        sessions.update(set(kinds))
+    table = Table("deviation", "times", f"of {total} sessions")
+    for kind, times in counts.most_common():
+        table.add_row(kind, str(times), str(sessions[kind]))
+    if counts:
+        console.print(table)
+
+
+def show_funnel(console: Console, funnel: Funnel) -> None:
+    """What each filter saw, changed and rejected."""
+    table = Table("filter", "sessions", "rewritten", "rejected", "left", title_justify="left")
+    for stage in funnel.stages:
+        left = stage.seen - stage.rejected - stage.unjudged
+        share = f" ({stage.rejected / stage.seen:.1%})" if stage.rejected else ""
+        table.add_row(
+            stage.filter, str(stage.seen), str(stage.rewritten or ""), f"{stage.rejected or ''}{share}", str(left)
+        )
+    console.print(table)
+    kept = f" ({funnel.kept / funnel.sessions:.1%})" if funnel.sessions else ""
+    console.print(f"{funnel.kept} of {funnel.sessions} sessions kept{kept}")
+    if funnel.left_out:
+        console.print(f"Left out, as they ask a model: {', '.join(funnel.left_out)} (--backend SPEC)", soft_wrap=True)
+
+
+def show_story(console: Console, story: Story) -> None:
+    """What a cleaning did with one session."""
+    for rewritten in story.rewritten:
+        console.print(Text(f"{rewritten.filter} changed:", style="bold"))
+        for change in rewritten.changes:
+            console.print(_evidence(change))
+    if (rejection := story.rejection) is not None:
+        verdict = rejection.verdict
+        limit = f" ({verdict.score:g}, the limit is {verdict.threshold:g})" if verdict.threshold is not None else ""
+        console.print(Text(f"rejected by {rejection.filter}: {verdict.reason}{limit}", style="red"), soft_wrap=True)
+        for one in verdict.evidence:
+            console.print(_evidence(one), soft_wrap=True)
+        if rejection.also:
+            console.print(f"so would have: {', '.join(rejection.also)}")
+        show_session(console, rejection.triplet.session)
+    else:
+        console.print("kept" if story.kept else "neither kept nor rejected: a model gave no verdict yet")
+
+
+def show_table1(console: Console, rows: Sequence[Row]) -> None:
+    """The paper's Table 1 for the data set, beside the paper's own figures."""
+    table = Table("method", "", "seeds", "valid", "turns", "length")
+    for one in (*rows, *PAPER):
+        of = "the paper, zh" if one in PAPER else one.language or ""
+        if one.why_none:
+            table.add_row(METHODS[one.method], of, str(one.seeds), "–", "–", one.why_none)
+            continue
+        figures = (f"{value:.2f}" if value is not None else "–" for value in (one.turns, one.length))
+        table.add_row(METHODS[one.method], of, str(one.seeds), str(one.valid), *figures, end_section=one is rows[-1])
+    console.print(table)
+    console.print("turns: of both sides; length: of an utterance, characters in Chinese, words in English")
+
+
+def _evidence(evidence: Evidence) -> Text:
+    where = f"turn {evidence.turn}: " if evidence.turn is not None else ""
+    return Text(f"  {where}{evidence.text}")
 
 
 def show_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

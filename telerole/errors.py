@@ -11,6 +11,7 @@
     │   ├── BadReply          200, but not a chat completion, or not what the schema asks
     │   ├── EmptyReply        an answer without a word to say
     │   ├── OutOfRole         a line that speaks for the other side or leaks its thoughts, at every attempt
+    │   ├── Unfit             every answer failed a check of what it says, such as a prefix that gives the answer away
     │   ├── Truncated         cut off by the token limit
     │   ├── Filtered          stopped by the server's content filter
     │   ├── Rejected          any other 4xx: wrong key, unknown model, prompt too long
@@ -111,6 +112,10 @@ class EmptyReply(BackendError):
 
 class OutOfRole(BackendError):
     """Every answer spoke for the other side, or leaked the model's thoughts."""
+
+
+class Unfit(BackendError):
+    """Every answer had the right shape and failed a check of what it says."""
 
 
 class Truncated(BackendError):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from telerole.errors import InputError, nearest
 
 if TYPE_CHECKING:
+    from telerole.postprocess.results import Funnel
     from telerole.probing import Probed
     from telerole.studio.covering import Coverage
 
@@ -107,6 +108,32 @@ def probe_chart(probed: Sequence[Probed]) -> Chart:
                 color=alt.Color("outcome:N", title=None, sort=list(OUTCOME_COLORS), scale=_outcome_scale(alt)),
             ),
         ).resolve_scale(color="independent")
+    )
+
+
+def funnel_chart(funnel: Funnel) -> Chart:
+    """How many sessions each filter let through, and how many it rejected."""
+    alt, order = _altair(), [stage.filter for stage in funnel.stages]
+    rows = [
+        {"filter": stage.filter, "sessions": count, "what": what}
+        for stage in funnel.stages
+        for what, count in (
+            ("left", stage.seen - stage.rejected - stage.unjudged),
+            ("rejected", stage.rejected),
+            ("not judged", stage.unjudged),
+        )
+    ]
+    names = ["left", "rejected", "not judged"]
+    color = alt.Color("what:N", title=None, sort=names, scale=alt.Scale(domain=names, range=[INK, NONE, "#999999"]))
+    share = f", {funnel.kept / funnel.sessions:.0%}" if funnel.sessions else ""
+    base = alt.Chart(alt.Data(values=rows), title=f"{funnel.kept} of {funnel.sessions} sessions kept{share}", width=420)
+    return styled(
+        base.mark_bar().encode(
+            x=alt.X("sessions:Q", title="sessions that came to the filter", stack="zero"),
+            y=alt.Y("filter:N", sort=order, title=None),
+            color=color,
+            order=alt.Order("what:N", sort="ascending"),
+        )
     )
 
 

@@ -7,13 +7,11 @@ import time
 from types import TracebackType
 from typing import Protocol, Self
 
-from telerole.session import Session
-
 LINE_EVERY = 10.0  # seconds between lines where no bar can be drawn
 
 
 class Progress(Protocol):
-    """Hears of each session as it ends."""
+    """Hears of each piece of work as it ends."""
 
     def __enter__(self) -> Self: ...
 
@@ -21,8 +19,8 @@ class Progress(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None: ...
 
-    def ended(self, session: Session, spent: str) -> None:
-        """A session ended; `spent` is the run's cost so far, as text."""
+    def ended(self, finished: bool, spent: str) -> None:
+        """A piece of work ended, finished or not; `spent` is the run's cost so far, as text."""
 
 
 class Silent:
@@ -34,31 +32,31 @@ class Silent:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         return None
 
-    def ended(self, session: Session, spent: str) -> None:
+    def ended(self, finished: bool, spent: str) -> None:
         """Nothing to show."""
 
 
 class Bar:
     """A bar on a terminal or in a notebook; elsewhere a line to standard error every ten seconds and at the end."""
 
-    def __init__(self, total: int, done: int = 0) -> None:
+    def __init__(self, total: int, done: int = 0, what: str = "calls") -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
-        self.total, self.done, self.failed = total, done, 0
+        self.total, self.done, self.failed, self.what = total, done, 0, what
         self._resumed, self._started, self._told = done, time.monotonic(), time.monotonic()
         console = Console(stderr=True)
         self._drawn = console.is_terminal or console.is_jupyter
         columns = (
-            TextColumn("calls"),
+            TextColumn(what),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
         )
         self._bar = RichProgress(*columns, console=console, disable=not self._drawn)
-        self._task = self._bar.add_task("calls", total=total, completed=done, note="")
+        self._task = self._bar.add_task(what, total=total, completed=done, note="")
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -69,10 +67,10 @@ class Bar:
         if not self._drawn:
             self._tell()
 
-    def ended(self, session: Session, spent: str) -> None:
-        """Count the session and show where the run stands."""
-        self.done += session.finished
-        self.failed += not session.finished
+    def ended(self, finished: bool, spent: str) -> None:
+        """Count the piece of work and show where the run stands."""
+        self.done += finished
+        self.failed += not finished
         self._note = "  ".join([f"{self.failed} failed"] * bool(self.failed) + [spent] * bool(spent))
         self._bar.update(self._task, completed=self.done + self.failed, note=self._note)
         if not self._drawn and time.monotonic() - self._told >= LINE_EVERY:
@@ -86,6 +84,6 @@ class Bar:
         made = self.done + self.failed - self._resumed
         left = (self.total - self.done - self.failed) * elapsed / made if made else 0.0
         print(
-            f"{self.done}/{self.total} calls, {elapsed:.0f} s, {left:.0f} s left  {self._note}".rstrip(),
+            f"{self.done}/{self.total} {self.what}, {elapsed:.0f} s, {left:.0f} s left  {self._note}".rstrip(),
             file=sys.stderr,
         )

@@ -161,11 +161,11 @@ def merchant_acts(language: Language) -> Mapping[str, str]:
 
 
 @cache
-def digest() -> str:
-    """Ten hex digits over every template of a call: what a run records to say which prompts it used."""
+def digest(room: str = "") -> str:
+    """Ten hex digits over every template of a call, or of another `room` (``synthesis``): which prompts a run used."""
     summed = hashlib.sha256()
     for language in LANGUAGES:
-        folder = files("telerole") / "templates" / language
+        folder = files("telerole") / "templates" / language / room
         for file in sorted((one for one in folder.iterdir() if one.is_file()), key=lambda entry: entry.name):
             summed.update(f"{language}/{file.name}\n".encode() + file.read_bytes())
     return summed.hexdigest()[:10]

@@ -51,6 +51,17 @@ def load(path: Path | str, kind: type[R], prepare: Prepare | None = None) -> lis
     mapping before it is checked (names looked up in a catalog). Raises `FileError` with every fault in
     the file at once, each with its line or field.
     """
+    found, faults = load_each(path, kind, prepare)
+    if faults:
+        raise FileError(path, faults)
+    return found
+
+
+def load_each(path: Path | str, kind: type[R], prepare: Prepare | None = None) -> tuple[list[R], list[str]]:
+    """The records of a file that are right, and the faults of the others, each with its line or field.
+
+    Raises `FileError` only for a file that cannot be read at all.
+    """
     path = Path(path)
     found: list[R] = []
     faults: list[str] = []
@@ -69,9 +80,7 @@ def load(path: Path | str, kind: type[R], prepare: Prepare | None = None) -> lis
             faults.append(f"{place}{error}")
     if not faults and not found:
         faults.append(f"the file is empty; expected at least one {kind.__name__}")
-    if faults:
-        raise FileError(path, faults)
-    return found
+    return found, faults
 
 
 def read_text(path: Path | str) -> str:

@@ -1,73 +1,23 @@
-"""Where sessions go as they end: a run folder, which the same command goes on with, or memory."""
+"""Where sessions and triplets go as they are finished: a run folder, which the same command goes on with, or memory."""
 
 from __future__ import annotations
 
-import json
-import platform
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import orjson
-from pydantic import ConfigDict
-
-from telerole import __version__, journal
+from telerole import journal
 from telerole.errors import FileError, InputError, nearest
+from telerole.folder import ADVICE, Failure, Folder
 from telerole.outcome import Outcome, outcome, seconds, suspected_ai
-from telerole.persona import Role
-from telerole.records import R, Record
 from telerole.scenario import Scenario
-from telerole.session import Session, Turn, Usage
+from telerole.session import Payer, Session, Triplet, Usage
 
-ADVICE = "give the same again, or name another folder (--out)"
-
-
-class Failure(Record):
-    """A session that could not be finished, up to where it stopped.
-
-    `reason` is the error's kind (``"TimedOut"``; ``"BudgetSpent"``), `by` the chair whose model call failed, `raw`
-    what came back, where that is known. `attempts` counts the session's requests, those that failed too.
-    """
-
-    model_config = ConfigDict(str_strip_whitespace=False)
-
-    id: str
-    scenario_id: str
-    trial: int
-    seed: int
-    stage: str = "simulate"
-    reason: str
-    message: str
-    by: Role | None = None
-    raw: str | None = None
-    attempts: int = 0
-    turns: tuple[Turn, ...] = ()
-    usage: dict[Role, Usage] = {}
-
-    @classmethod
-    def of(cls, session: Session, raw: str | None = None) -> Self:
-        """The failure that cut `session` short; `raw` is the reply that could not be used."""
-        kind, _, message = session.end.detail.partition(": ")
-        if session.end.reason == "budget":
-            kind, message = "BudgetSpent", session.end.detail
-        return cls(
-            id=session.id,
-            scenario_id=session.scenario_id,
-            trial=session.trial,
-            seed=session.seed,
-            reason=kind,
-            message=message,
-            by=session.end.by,
-            raw=None if raw is None else raw.encode(errors="replace").decode(),
-            attempts=sum(usage.attempts for usage in session.usage.values()),
-            turns=session.turns,
-            usage=session.usage,
-        )
+__all__ = ["Failure", "MemoryRun", "Run", "RunFolder", "Totals", "TripletFolder", "read"]
 
 
 @dataclass(slots=True)
@@ -84,7 +34,7 @@ class Totals:
     turns: int = 0
     ends: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
-    usage: dict[Role, Usage] = field(default_factory=dict)
+    usage: dict[Payer, Usage] = field(default_factory=dict)
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     suspected_ai: int = 0
     seconds: float = 0.0
@@ -98,7 +48,7 @@ class Totals:
         self.suspected_ai += suspected_ai(session)
         self.seconds += seconds(session)
 
-    def spend(self, usage: Mapping[Role, Usage]) -> None:
+    def spend(self, usage: Mapping[Payer, Usage]) -> None:
         """Add what a session or a failed try used."""
         for role, used in usage.items():
             self.usage[role] = self.usage.get(role, Usage()) + used
@@ -108,10 +58,6 @@ class Run(ABC):
     """What a run made: iterate over it for the finished sessions. `done` holds their ids."""
 
     done: set[str]
-
-    @abstractmethod
-    def append(self, session: Session, *, raw: str | None = None) -> None:
-        """Keep a session that ended; one whose id is done already is left out. `raw` is a failed call's reply."""
 
     @abstractmethod
     def sessions(self) -> Iterator[Session]:
@@ -155,7 +101,7 @@ class MemoryRun(Run):
         self._tries: list[Failure] = []
 
     def append(self, session: Session, *, raw: str | None = None) -> None:
-        """Keep the session."""
+        """Keep a session that ended; one whose id is done already is left out. `raw` is a failed call's reply."""
         if not session.finished:
             self._tries.append(Failure.of(session, raw))
         elif session.id not in self.done:
@@ -171,60 +117,22 @@ class MemoryRun(Run):
         return iter(self._tries)
 
 
-class RunFolder(Run):
-    """A run on disk: `open` it to add sessions, `read` it to look at what it holds.
+class RunFolder(Folder, Run):
+    """A run of played calls on disk: `open` it to add sessions, `read` it to look at what it holds.
 
     ``run.json`` holds the configuration, ``scenarios.jsonl`` what is played, ``sessions.jsonl`` a finished session a
-    line, ``failures.jsonl`` a failed try a line. Memory holds only the ids of finished sessions. Each iteration reads
-    the files anew, while they grow too; a damaged line is a `FileError` that names it.
+    line, ``failures.jsonl`` a failed try a line.
     """
 
-    def __init__(self, path: Path, config: dict[str, Any]) -> None:
-        self.path, self.config = path, config
-        self._out: _Out | None = None
-        self.done = {id for id, _, _ in self._finished()}
-
-    @classmethod
-    def open(cls, path: Path | str, config: Mapping[str, Any]) -> Self:
-        """Begin a run, or go on with one; `config` is what makes it this run, in values that JSON knows.
-
-        Raises `InputError` where the folder holds something else, cannot be written, is being written by another
-        run, or was begun with another configuration.
-        """
-        path, plain = Path(path), json.loads(json.dumps(dict(config)))
-        with ExitStack() as held:
-            try:
-                _make(path)
-                held.enter_context(journal.lock(path / ".lock"))
-                _begin(path, plain)
-                finished = journal.Journal(path / "sessions.jsonl", kept="finished sessions")
-                failed = journal.Journal(path / "failures.jsonl", kept="finished sessions")
-            except OSError as error:
-                raise FileError(path, [f"cannot be written: {error.strerror}; name another folder"]) from None
-            folder = cls(path, plain)
-            held.callback(finished.sync)
-            held.callback(failed.sync)
-            folder._out = _Out(finished, failed, held.pop_all())
-        return folder
-
-    @classmethod
-    def read(cls, path: Path | str) -> Self:
-        """Look at a run, finished or not; raises `InputError` where there is none."""
-        path = Path(path)
-        if not (path / "run.json").is_file():
-            raise InputError(f"{path}: is no run folder, there is no run.json in it")
-        return cls(path, _config(path))
+    holds = "sessions"
+    what = "session"
 
     def append(self, session: Session, *, raw: str | None = None) -> None:
         """Write the session down at once: a finished one to the sessions, another to the failures."""
-        out = self._writing()
-        if session.id in self.done:
-            return
-        if not session.finished:
-            out.failed.add(Failure.of(session, raw))
+        if session.finished:
+            self._keep(session.id, session)
         else:
-            out.finished.add(session)
-            self.done.add(session.id)
+            self._fail(Failure.of(session, raw))
 
     def write_scenarios(self, scenarios: Iterable[Scenario]) -> None:
         """Write down what is played; raises `InputError` where the run was begun with other scenarios."""
@@ -242,13 +150,22 @@ class RunFolder(Run):
         """The finished sessions, in the order in which they ended."""
         return self._records("sessions", Session)
 
-    def tries(self) -> Iterator[Failure]:
-        """Every try that failed, those as well that a later one made good."""
-        return self._records("failures", Failure)
-
     def scenarios(self) -> Iterator[Scenario]:
         """What is played."""
         return self._records("scenarios", Scenario)
+
+    def triplets(self) -> Iterator[Triplet]:
+        """The finished sessions, each with the profile and the strategy it was played with."""
+        played = {scenario.id: scenario for scenario in self.scenarios()}
+        for session in self.sessions():
+            scenario = played[session.scenario_id]
+            yield Triplet(
+                profile=scenario.profile,
+                strategy=scenario.filled_strategy,
+                session=session,
+                method="simulation",
+                source=scenario.script.id,
+            )
 
     def session(self, id: str) -> Session:
         """The finished session of that id; an `InputError` names the nearest where there is none."""
@@ -257,89 +174,41 @@ class RunFolder(Run):
                 return journal.parse(self._file("sessions"), number, line, Session)
         raise InputError(f"{self.path}: holds no finished session {id!r}{nearest(id, self.done)}")
 
-    def close(self) -> None:
-        """Bring everything to disk and let other runs write here; what was written can still be read."""
-        if self._out is not None:
-            self._out.held.close()
-            self._out = None
 
-    def __enter__(self) -> Self:
-        return self
+class TripletFolder(Folder, Run):
+    """A run of extraction or prefix completion on disk: ``triplets.jsonl`` holds a finished triplet a line."""
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    holds = "triplets"
+    what = "triplet"
 
-    def _file(self, name: str) -> Path:
-        return self.path / f"{name}.jsonl"
+    def append(self, triplet: Triplet) -> None:
+        """Write the triplet down at once."""
+        self._keep(triplet.session.id, triplet)
 
-    def _lines(self, name: str) -> Iterator[tuple[int, bytes]]:
-        file = self._file(name)
-        return journal.lines(file) if file.exists() else iter(())
+    def fail(self, failure: Failure) -> None:
+        """Write down a try that failed, or an answer that had to be mended."""
+        self._fail(failure)
 
-    def _records(self, name: str, kind: type[R]) -> Iterator[R]:
-        return (journal.parse(self._file(name), number, line, kind) for number, line in self._lines(name))
+    def triplets(self) -> Iterator[Triplet]:
+        """The finished triplets, in the order in which they were made."""
+        return self._records("triplets", Triplet)
 
-    def _finished(self) -> Iterator[tuple[str, int, bytes]]:
-        """Each finished session's id, line number and line, the session itself unread."""
-        for number, line in self._lines("sessions"):
-            try:
-                yield str(orjson.loads(line)["id"]), number, line
-            except (orjson.JSONDecodeError, LookupError, TypeError):
-                raise FileError(self._file("sessions"), [f"line {number}: is no session"]) from None
+    def sessions(self) -> Iterator[Session]:
+        """Their sessions."""
+        return (triplet.session for triplet in self.triplets())
 
-    def _writing(self) -> _Out:
-        if self._out is None:
-            raise InputError(f"{self.path}: is open for reading only; to add to it use RunFolder.open")
-        return self._out
+    def session(self, id: str) -> Session:
+        """The session of that id; an `InputError` names the nearest where there is none."""
+        for found, number, line in self._finished():
+            if found == id:
+                return journal.parse(self._file("triplets"), number, line, Triplet).session
+        raise InputError(f"{self.path}: holds no finished session {id!r}{nearest(id, self.done)}")
 
-
-@dataclass(frozen=True, slots=True)
-class _Out:
-    """What an open folder writes to; `held` brings both files to disk and lets go of the lock."""
-
-    finished: journal.Journal
-    failed: journal.Journal
-    held: ExitStack
+    @staticmethod
+    def _id(raw: Any) -> str:
+        return str(raw["session"]["id"])
 
 
-def _make(path: Path) -> None:
-    """Make the folder, or see that it is one of ours. Hidden files do not count: a crash may leave the lock alone."""
-    if path.exists() and not path.is_dir():
-        raise InputError(f"{path}: is a file; name a folder")
-    path.mkdir(parents=True, exist_ok=True)
-    if not (path / "run.json").exists() and any(not file.name.startswith(".") for file in path.iterdir()):
-        raise InputError(f"{path}: is no run folder, yet not empty; name a new one")
-
-
-def _begin(path: Path, config: dict[str, Any]) -> None:
-    """Write ``run.json``, or see that the run was begun with the same configuration."""
-    file = path / "run.json"
-    if not file.exists():
-        versions = {"telerole": __version__, "python": platform.python_version()}
-        about = json.dumps({"config": config, "versions": versions}, indent=2, ensure_ascii=False)
-        journal.replace(file, [about.encode() + b"\n"])
-    elif changed := _changes(_config(path), config):
-        raise InputError("\n".join([f"{path}: this run was begun with another configuration; {ADVICE}", *changed]))
-
-
-def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    unset = object()
-    return [
-        f"  {name}: was {_value(before, name)}, is now {_value(now, name)}"
-        for name in before | now
-        if before.get(name, unset) != now.get(name, unset)
-    ]
-
-
-def _value(config: dict[str, Any], name: str) -> str:
-    return repr(config[name]) if name in config else "not set"
-
-
-def _config(path: Path) -> dict[str, Any]:
-    file = path / "run.json"
-    try:
-        return dict(json.loads(file.read_bytes())["config"])
-    except OSError as error:
-        raise FileError(file, [f"cannot be read: {error.strerror}"]) from None
-    except (ValueError, LookupError, TypeError):
-        raise FileError(file, ["holds no run's configuration"]) from None
+def read(path: Path | str) -> RunFolder | TripletFolder:
+    """Look at a run of either kind; raises `InputError` where there is none."""
+    return TripletFolder.read(path) if (Path(path) / "triplets.jsonl").exists() else RunFolder.read(path)

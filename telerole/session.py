@@ -24,11 +24,14 @@ EndReason = Literal[
     "budget",
     "backend_error",
 ]
+Payer = Literal["salesperson", "merchant", "writer"]
+"""Whose model calls are counted: a chair's, or those of the model that wrote the session by itself."""
+
 UNFINISHED: frozenset[str] = frozenset({"budget", "backend_error"})
 
 
 class Usage(Record):
-    """What one chair's model calls cost. `attempts` counts every request, those that failed too."""
+    """What model calls cost. `attempts` counts every request, those that failed too."""
 
     calls: int = 0
     attempts: int = 0
@@ -51,6 +54,7 @@ class Turn(Record):
 
     `noticed` stands on a turn of a merchant with a mind: the events read in the line before it (`persona.Event`, what
     was asked for after a colon), which later turns build on. `heard` is what arrived where the line lost some of it.
+    `note` says in a few words what the turn is about, written before the turn itself was (paper 4.1).
     """
 
     role: Role
@@ -59,6 +63,7 @@ class Turn(Record):
     noticed: tuple[str, ...] | None = None
     heard: str | None = None
     repairs: tuple[str, ...] = ()
+    note: str | None = None
 
 
 class End(Record):
@@ -82,7 +87,7 @@ class Session(Record):
     seed: int
     turns: tuple[Turn, ...]
     end: End
-    usage: dict[Role, Usage] = {}
+    usage: dict[Payer, Usage] = {}
     provenance: dict[str, str] = {}
 
     @model_validator(mode="after")
@@ -106,10 +111,39 @@ def speaker_at(index: int) -> Role:
     return "merchant" if index % 2 else "salesperson"
 
 
+Method = Literal["extraction", "simulation", "completion"]
+
+
+class Deviation(Record):
+    """Where what was made departs from what it was made from, such as a line left out or a number changed.
+
+    `turn` counts the session's turns from 0; None where no one turn is meant.
+    """
+
+    kind: Literal[
+        "repaired",  # the model's JSON had to be mended
+        "dropped",  # lines of the script that stand in no turn and were not said to be removed
+        "removed",  # lines that were left out on purpose, with the reason
+        "reordered",  # turns that stand in another order than their lines
+        "merged",  # neighbouring turns of one speaker, made one
+        "number",  # a number of the script that the session tells otherwise
+        "ungrounded",  # a number, date, name, place or offer that the script does not hold
+        "profile",  # a field that the script does not tell, or tells twice differently
+        "strategy",  # a step or a promise that the chosen strategy did not hold
+    ]
+    detail: str
+    turn: int | None = None
+
+
 class Triplet(Record):
-    """{Profile, Strategy, Session} and how it was made: one training example (Eq. 1)."""
+    """{Profile, Strategy, Session} and how it was made: one training example (Eq. 1). The strategy's slots are filled.
+
+    `source` is the id of the script, scenario or QA pair it was made from.
+    """
 
     profile: Profile
     strategy: Strategy
     session: Session
-    method: Literal["extraction", "simulation", "completion"]
+    method: Method
+    source: str = ""
+    deviations: tuple[Deviation, ...] = ()

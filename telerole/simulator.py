@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from telerole import loop, prompts
 from telerole.backends.base import Backend, Sampling
 from telerole.backends.budget import Budget
 from telerole.backends.cassette import Cassette
+from telerole.batch import work_through
 from telerole.chairs import RULES, Chair, Chairs, as_rule
 from telerole.channel import Channel
 from telerole.conversation import Conversation, StopRule, converse
@@ -145,7 +145,7 @@ class Simulator:
         return store
 
     async def _play_all(
-        self, planned: Sequence[Scenario], trials: int, concurrency: int, store: Run, shown: Progress
+        self, planned: Sequence[Scenario], trials: int, concurrency: int, store: MemoryRun | RunFolder, shown: Progress
     ) -> None:
         jobs = (
             (scenario, trial)
@@ -154,23 +154,14 @@ class Simulator:
             if f"{scenario.id}.{trial}" not in store.done
         )
 
-        async def work() -> None:
-            for scenario, trial in jobs:
-                conversation = self._conversation(scenario, trial)
-                session = await converse(conversation)
-                store.append(session, raw=conversation.raw)
-                shown.ended(session, str(self.budget.spent) if self.budget.spent.calls else "")
-                if session.end.reason == "budget":
-                    jobs.close()
-                    return
-                await asyncio.sleep(0)  # speakers that never wait must not keep the others from starting
+        async def play(job: tuple[Scenario, int]) -> bool:
+            conversation = self._conversation(*job)
+            session = await converse(conversation)
+            store.append(session, raw=conversation.raw)
+            shown.ended(session.finished, str(self.budget.spent) if self.budget.spent.calls else "")
+            return session.end.reason != "budget"
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(concurrency):
-                    group.create_task(work())
-        except BaseExceptionGroup as several:
-            raise several.exceptions[0] from None  # a fault of ours or of a user's rule: one of them tells it all
+        await work_through(jobs, play, concurrency)
 
     def _conversation(self, scenario: Scenario, trial: int) -> Conversation:
         return Conversation(
@@ -185,7 +176,9 @@ class Simulator:
         )
 
     @asynccontextmanager
-    async def _store(self, planned: Sequence[Scenario], trials: int, out: Path | str | None) -> AsyncIterator[Run]:
+    async def _store(
+        self, planned: Sequence[Scenario], trials: int, out: Path | str | None
+    ) -> AsyncIterator[MemoryRun | RunFolder]:
         if out is None:
             yield MemoryRun()
             return

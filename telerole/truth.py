@@ -18,7 +18,7 @@ class Truth(Record):
 
     The salesperson begins and turns alternate. An act is one of `lines.ACTS`, its kind after a colon
     (``object:price``), or ``step:<id>`` where the salesperson takes a step of the strategy; several in one turn are
-    joined by ``+``.
+    joined by ``+``. A call that a model worded may have turns without one.
     """
 
     script: str = Field(min_length=1)
@@ -33,7 +33,7 @@ class Truth(Record):
                 faults.append(
                     f"turns[{index}].role: turns alternate from the salesperson, this one must be the other's"
                 )
-            for act in (turn.act or "").split("+"):
+            for act in turn.act.split("+") if turn.act else ():
                 name, _, about = act.partition(":")
                 if name == "step" and turn.role == "salesperson" and about:
                     continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -49,11 +49,13 @@ async def generate_as(
     sampling: Sampling = Sampling(),
     attempts: int = 3,
     language: Language = "en",
+    refused: Callable[[str, BadReply], None] | None = None,
 ) -> Structured[M]:
     """Ask until the answer is a valid `Model`, at most `attempts` times, each time naming what was wrong.
 
     The schema always stands in the prompt, and goes to the backend too, which enforces it where its server can.
-    `language` is that of the prompt; what was wrong is named in English in either.
+    `language` is that of the prompt; what was wrong is named in English in either. `refused` hears of every answer that
+    could not be used, as it came, and why.
     Raises `BadReply` with the last raw answer, or whatever `BackendError` the backend raised: a truncated answer is
     never mended.
     """
@@ -71,6 +73,8 @@ async def generate_as(
             value, repaired = parse(reply.text, Model)
             return Structured(value, replace(reply, usage=spent), repaired, reply.text)
         except BadReply as fault:
+            if refused is not None:
+                refused(reply.text, fault)
             if not left:
                 fault.args = (f"no valid {Model.__name__} in {attempts} answers; the last: {fault}",)
                 fault.usage = spent

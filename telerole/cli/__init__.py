@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import sys
 
-from telerole.cli import calls, library, machine, population, probe, style
+from telerole.cli import calls, cleaning, library, machine, noise, population, probe, style, synthesis
 from telerole.cli.app import app
 from telerole.cli.persona import persona_app
 
-__all__ = ["app", "calls", "library", "machine", "main", "persona_app", "population", "probe", "style"]
+__all__ = [
+    "app",
+    "calls",
+    "cleaning",
+    "library",
+    "machine",
+    "main",
+    "noise",
+    "persona_app",
+    "population",
+    "probe",
+    "style",
+    "synthesis",
+]
 
 app.add_typer(persona_app, name="persona")
 

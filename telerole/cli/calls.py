@@ -119,9 +119,9 @@ def show(
 ) -> None:
     """Read a run: its table, or one call."""
     from telerole.display import show_run, show_session
-    from telerole.runs import RunFolder
+    from telerole.runs import read
 
-    folder = RunFolder.read(run)
+    folder = read(run)
     if session is None:
         show_run(console(), folder)
     else:

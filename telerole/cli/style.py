@@ -31,10 +31,10 @@ def style(
     """How far a run's calls are from real telephone talk, per language and role."""
     from telerole.display import show_table
     from telerole.errors import InputError
-    from telerole.runs import RunFolder
+    from telerole.runs import read
     from telerole.style import measure_calls, target
 
-    calls = (call for call in RunFolder.read(run) if language in (None, call.language))
+    calls = (call for call in read(run) if language in (None, call.language))
     measured = measure_calls(calls)
     if not measured:
         raise InputError(f"{run}: holds no finished call{f' in {language.value!r}' if language else ''}")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ from telerole import loop
 from telerole.backends.base import Backend, Message, Sampling
 from telerole.backends.structured import Structured, generate_as
 from telerole.catalog import Catalog
-from telerole.chairs import Chairs, parse
+from telerole.chairs import model_at_work
 from telerole.errors import BackendError, InputError
 from telerole.persona import Persona, Role
 from telerole.prompts import render
@@ -24,7 +23,6 @@ from telerole.studio.writing import written
 
 HAN = re.compile(r"[\u3400-\u9fff]")
 MOST_TOKENS = 4096  # a whole persona in Chinese takes about 1500
-WRITERS = "openai:MODEL, openai:MODEL@BASE_URL or local:FILE.gguf"
 
 Writer = Any
 """Who writes: a SPEC of a model, a `Backend`, or an AgentChat model client."""
@@ -96,9 +94,9 @@ async def _written(
     known: frozenset[str] | set[str] = frozenset(),
 ) -> Persona:
     """What the model writes; it reads it over once where something new was found, and the better one is taken."""
-    system = render("studio/draft_persona", language, role=role, company=_company(language))
+    system = render("studio/draft_persona", language, role=role, company=Catalog.bundled().company(language))
     messages: list[Message] = [{"role": "system", "content": system}, {"role": "user", "content": ask}]
-    async with _writer(backend) as model:
+    async with model_at_work(backend, "write a persona") as model:
         first = await _ask(model, messages, role, language, seed)
         found = [finding for finding in examine(named(_persona(first))) if str(finding) not in known]
         if not found:
@@ -142,30 +140,3 @@ def _free_id(persona: Persona) -> str:
     taken = Catalog.bundled().personas
     names = (f"{stem}{number}-{persona.language}" for number in ("", *(f"-{n}" for n in range(2, 10_000))))
     return next(name for name in names if name not in taken)
-
-
-def _company(language: Language) -> str:
-    """For whom the library's salespeople call."""
-    people = Catalog.bundled().personas.values()
-    return next((one.company for one in people if one.company and one.language == language), "")
-
-
-@asynccontextmanager
-async def _writer(backend: Writer) -> AsyncIterator[Backend]:
-    """The backend behind its endpoint's gate, retries included; what was opened here is closed afterwards."""
-    if isinstance(backend, str):
-        spec = parse(backend)
-        # The default local model has 135 million parameters: it would try for minutes and bring nothing.
-        if spec.kind in ("offline", "human") or spec.candidate or (spec.kind == "local" and not spec.model):
-            raise InputError(f"{backend!r} cannot write a persona; give a model that can: {WRITERS}")
-    elif not hasattr(backend, "generate"):
-        raise InputError(
-            f"{type(backend).__name__} cannot write a persona; give a model that can: {WRITERS}, or a Backend"
-        )
-    chairs = Chairs()
-    try:
-        model = chairs.backend(backend)
-        async with chairs.at_work():
-            yield model
-    finally:
-        await chairs.close()

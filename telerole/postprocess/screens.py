@@ -1,0 +1,139 @@
+"""Screens: one yes/no question each about a session, answered by a model that has to quote what it rests on.
+
+A quote that does not stand in the turn it names is a faulty answer, and asked for again. No verdict is no rejection.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from telerole.backends.base import Backend, Message, Sampling
+from telerole.backends.structured import generate_as
+from telerole.postprocess.filtering import Evidence, Example, ModelFilter, Reject
+from telerole.prompts import profile_text, render, strategy_text
+from telerole.records import Record, Text
+from telerole.session import Session, Turn
+
+SAMPLING = Sampling(temperature=0.0, max_tokens=800)
+
+
+class Quote(Record):
+    """Words of one turn; turns are counted from 1, as the prompt shows them."""
+
+    turn: int = Field(ge=1)
+    text: Text
+
+
+class Answer(Record):
+    """Whether the session can be kept: the reason first, then the verdict and, with a no, what it rests on."""
+
+    reason: Text
+    verdict: Literal["yes", "no"]
+    quotes: tuple[Quote, ...] = ()
+
+
+class Screen(ModelFilter):
+    """Asks the model one question, ``templates/<language>/postprocess/<name>.txt``; a no rejects.
+
+    `attempts` bounds how often a faulty answer is asked for again.
+    """
+
+    informed: ClassVar[bool] = False  # whether the question needs the profile and the strategy
+
+    attempts: int = Field(default=3, ge=1)
+
+    async def ask(self, example: Example, backend: Backend) -> Reject | None:
+        """The reject holds the model's reason and its quotes.
+
+        Raises `BadReply` where no attempt brought a verdict whose quotes stand in the session, or what the backend
+        raises.
+        """
+        session = example.session
+        messages = self._messages(example)
+        answered = await generate_as(
+            backend,
+            messages,
+            _answer_about(session),
+            sampling=SAMPLING,
+            attempts=self.attempts,
+            language=session.language,
+        )
+        answer = answered.value
+        if answer.verdict == "yes":
+            return None
+        evidence = tuple(Evidence(turn=quote.turn - 1, text=quote.text) for quote in answer.quotes)
+        return Reject(reason=answer.reason, evidence=evidence)
+
+    def _messages(self, example: Example) -> list[Message]:
+        language = example.session.language
+        profile = example.profile if self.informed else None
+        strategy = example.strategy if self.informed else None
+        call = render(
+            "postprocess/screened_call",
+            language,
+            profile=profile_text(profile) if profile else "",
+            strategy=strategy_text(strategy) if strategy else "",
+            turns=[_line(number, turn) for number, turn in enumerate(example.session.turns, start=1)],
+        )
+        return [
+            {"role": "system", "content": render(f"postprocess/{self.name}", language)},
+            {"role": "user", "content": call},
+        ]
+
+
+class SafetyScreen(Screen):
+    """Whether a model may learn from the salesperson, as far as safety goes."""
+
+    name: ClassVar[str] = "safety_screen"
+
+
+class QualityScreen(Screen):
+    """Whether an experienced sales trainer would want the call in a training set."""
+
+    name: ClassVar[str] = "quality_screen"
+
+
+class CoherenceScreen(Screen):
+    """Whether the conversation holds together and the salesperson follows its strategy."""
+
+    name: ClassVar[str] = "coherence_screen"
+    informed: ClassVar[bool] = True
+
+
+def _line(number: int, turn: Turn) -> str:
+    """A turn as JSON: whatever is said in it cannot look like another turn."""
+    return json.dumps({"turn": number, "speaker": turn.role, "text": turn.text}, ensure_ascii=False)
+
+
+def _answer_about(session: Session) -> type[Answer]:
+    """`Answer`, valid only where its quotes stand in this session."""
+
+    class Checked(Answer):
+        @model_validator(mode="after")
+        def _quotes_stand(self) -> Checked:
+            if self.verdict == "no" and not self.quotes:
+                raise ValueError("quotes: a no needs the words that decide it, with the number of their turn")
+            faults = [fault for quote in self.quotes if (fault := _fault(quote, session))]
+            if faults:
+                raise ValueError("\n".join(faults))
+            return self
+
+    Checked.__name__ = Answer.__name__
+    return Checked
+
+
+def _fault(quote: Quote, session: Session) -> str | None:
+    if quote.turn > len(session.turns):
+        return f"quotes: there is no turn {quote.turn}; the last is {len(session.turns)}"
+    words = _letters(quote.text)
+    if words and words in _letters(session.turns[quote.turn - 1].text):
+        return None
+    return f"quotes: turn {quote.turn} does not hold {quote.text!r}; copy its words exactly"
+
+
+def _letters(text: str) -> str:
+    """What has to be the same in a quote: letters and digits, not how they are spaced or punctuated."""
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
