@@ -114,6 +114,24 @@ def test_only_told_fields_are_in_the_profile_and_the_rest_is_noted() -> None:
     assert Triplet.model_validate_json(triplet.model_dump_json()) == triplet
 
 
+def test_what_the_platform_knows_stands_and_the_script_fills_in_the_rest(catalog: Catalog) -> None:
+    known = catalog.profile("en-01").model_copy(update={"id": "en-x"})
+    asked: list[str] = []
+
+    def reply(messages: Sequence[Message]) -> str:
+        asked.append(messages[0]["content"])
+        told = [{"field": "product", "values": ["desk lamps"]}, {"field": "channels", "values": ["own website"]}]
+        return json.dumps(answer(*TURNS, fields=told))
+
+    run = extract([PLAIN], ScriptedBackend(reply), profiles={"en-x": known})
+    (triplet,) = run.triplets()
+    assert triplet.profile.values == known.values
+    differs = [one.detail for one in triplet.deviations if one.kind == "profile"]
+    assert "product: known as 'table lamps', the script tells 'desk lamps'" in differs
+    assert known.template.id in asked[0]
+    assert "shipping-seller-en" not in asked[0]
+
+
 @pytest.mark.parametrize(
     ("field", "fault"),
     [

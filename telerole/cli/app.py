@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -30,3 +31,20 @@ def console() -> Console:
     from rich.console import Console
 
     return Console()
+
+
+def means(
+    max_calls: int | None, max_total_tokens: int | None, record: Path | None, replay: Path | None
+) -> dict[str, Any]:
+    """The budget and the cassette that the options ask for."""
+    from telerole.backends.budget import Budget
+    from telerole.backends.cassette import Cassette
+    from telerole.errors import InputError
+
+    if record and replay:
+        raise InputError("--record and --replay exclude each other")
+    tape = record or replay
+    return {
+        "budget": Budget(calls=max_calls, tokens=max_total_tokens) if max_calls or max_total_tokens else None,
+        "cassette": Cassette(tape, mode="record" if record else "replay") if tape else None,
+    }

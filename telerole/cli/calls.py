@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from telerole.cli.app import LanguageName, app, console
+from telerole.cli.app import LanguageName, app, console, means
 
 
 @app.command()
@@ -44,8 +44,6 @@ def simulate(
     model in the salesperson's chair that is told only profile and strategy.
     """
     from telerole.backends.base import Sampling
-    from telerole.backends.budget import Budget
-    from telerole.backends.cassette import Cassette
     from telerole.catalog import Catalog
     from telerole.channel import Channel
     from telerole.display import show_totals
@@ -54,14 +52,11 @@ def simulate(
 
     if (sample is None) == (scenarios is None):
         raise InputError("name the scenarios: either --sample N or --scenarios FILE")
-    if record and replay:
-        raise InputError("--record and --replay exclude each other")
     catalog = Catalog.bundled()
     if scenarios is not None:
         planned = [one for one in catalog.scenarios(scenarios) if language in (None, one.language)]
     else:
         planned = catalog.sample(sample or 1, seed, language.value if language else None)
-    tape = record or replay
     simulator = Simulator(
         salesperson or backend or "offline",
         merchant or backend or "offline",
@@ -71,10 +66,9 @@ def simulate(
         director=director,
         channel=Channel(lost, interruptions) if lost or interruptions else None,
         sampling=Sampling(temperature=temperature),
-        budget=Budget(calls=max_calls, tokens=max_total_tokens) if max_calls or max_total_tokens else None,
-        cassette=Cassette(tape, mode="record" if record else "replay") if tape else None,
         requests_per_minute=rpm,
         tokens_per_minute=tpm,
+        **means(max_calls, max_total_tokens, record, replay),
     )
     screen = console()
     run = simulator.run_many(planned, trials=trials, concurrency=concurrency, out=out, progress=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from telerole.cli.app import app, console
+from telerole.cli.app import app, console, means
 
 
 @app.command()
@@ -24,7 +24,6 @@ def clean(
     plot: Annotated[Path | None, typer.Option(help="Save the funnel: .svg, .png, .html or .json.")] = None,
 ) -> None:
     """Put every session of a run through the filters: what is kept, what is rejected, and why."""
-    from telerole.cli.synthesis import means
     from telerole.display import show_funnel
     from telerole.postprocess.chain import Chain
     from telerole.postprocess.cleaning import clean as put_through

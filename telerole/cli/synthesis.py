@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from telerole.cli.app import LanguageName, app, console
+from telerole.cli.app import LanguageName, app, console, means
 
 if TYPE_CHECKING:
     from telerole.runs import TripletFolder
@@ -30,6 +30,9 @@ def extract(
     scripts: Annotated[Path, typer.Argument(metavar="PATH", help="Scripts: a file (.jsonl, .yaml, .txt) or a folder.")],
     backend: Model,
     out: Out,
+    profiles: Annotated[
+        Path | None, typer.Option(help="What is known of the merchants: profiles with the scripts' ids.")
+    ] = None,
     score: Annotated[Path | None, typer.Option(help="The scripts' truths: say how well they were read.")] = None,
     seed: RunSeed = 0,
     concurrency: AtOnce = 16,
@@ -42,6 +45,7 @@ def extract(
     from telerole.catalog import Catalog
     from telerole.display import show_deviations, show_table
     from telerole.errors import FileError
+    from telerole.profile import Profile
     from telerole.records import load
     from telerole.synthesis.extract import extract as run
     from telerole.synthesis.score import answers
@@ -53,10 +57,13 @@ def extract(
     _say(found.faults)
     if not found.scripts:
         raise FileError(scripts, ["holds no script that can be read"])
+    library = Catalog.bundled()
     truths = load(score, Truth) if score else []
+    known = load(profiles, Profile, library.with_template) if profiles else []
     made = run(
         found.scripts,
         backend,
+        profiles={profile.id: profile for profile in known},
         seed=seed,
         out=out,
         concurrency=concurrency,
@@ -65,7 +72,7 @@ def extract(
     )
     show_deviations(screen, made.triplets())
     if truths:
-        columns, *rows = compare(list(made.triplets()), truths, found.scripts, answers(Catalog.bundled())).rows()
+        columns, *rows = compare(list(made.triplets()), truths, found.scripts, answers(library)).rows()
         show_table(screen, columns, rows)
     _wind_up(made, out, wrong=bool(found.faults))
 
@@ -147,23 +154,6 @@ def synthesize(
         show_funnel(screen, funnel)
     show_table1(screen, made.table)
     screen.print(f"The data set: {out / 'dataset.jsonl'}", soft_wrap=True)
-
-
-def means(
-    max_calls: int | None, max_total_tokens: int | None, record: Path | None, replay: Path | None
-) -> dict[str, Any]:
-    """The budget and the cassette that the options ask for."""
-    from telerole.backends.budget import Budget
-    from telerole.backends.cassette import Cassette
-    from telerole.errors import InputError
-
-    if record and replay:
-        raise InputError("--record and --replay exclude each other")
-    tape = record or replay
-    return {
-        "budget": Budget(calls=max_calls, tokens=max_total_tokens) if max_calls or max_total_tokens else None,
-        "cassette": Cassette(tape, mode="record" if record else "replay") if tape else None,
-    }
 
 
 def _say(faults: Iterable[str]) -> None:

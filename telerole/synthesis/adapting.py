@@ -10,18 +10,28 @@ from telerole.session import Deviation, Turn
 from telerole.strategy import Step, Strategy
 
 
-def profile_of(id: str, template: ProfileTemplate, values: Mapping[str, Value]) -> tuple[Profile, list[Deviation]]:
-    """The profile with just the values that are told; a required field that is not is noted, never filled in.
+def profile_of(
+    id: str, template: ProfileTemplate, told: Mapping[str, Value], known: Profile | None
+) -> tuple[Profile, list[Deviation]]:
+    """The profile with just the values that are `told` or `known`; a required one that is neither is noted.
 
-    The profile's copy of its template asks only for what it has.
+    What the platform knows stands; where the script tells it differently, that is noted. The profile's copy of its
+    template asks only for what it has.
     """
+    values = {**told, **(known.values if known else {})}
     untold = [name for name, field in template.fields.items() if field.required and name not in values]
     fields = {
         name: field.model_copy(update={"required": False}) if name in untold else field
         for name, field in template.fields.items()
     }
     profile = Profile(id=id, template=template.model_copy(update={"fields": fields}), values=dict(values))
-    return profile, [Deviation(kind="profile", detail=f"{name}: the script does not tell it") for name in untold]
+    notes = [Deviation(kind="profile", detail=f"{name}: the script does not tell it") for name in untold]
+    notes += [
+        Deviation(kind="profile", detail=f"{name}: known as {values[name]!r}, the script tells {value!r}")
+        for name, value in told.items()
+        if values[name] != value
+    ]
+    return profile, notes
 
 
 def strategy_of(

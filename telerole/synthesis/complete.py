@@ -6,7 +6,6 @@ reader, asked for again with what was wrong, and else rejected with the reason.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from telerole.speaker import derive_seed
 from telerole.strategy import Strategy
 from telerole.synthesis.answers import Check, Prefix
 from telerole.synthesis.leading import faults
-from telerole.synthesis.making import Piece, Report, Tools, Triplets, make_all
+from telerole.synthesis.making import Piece, Report, Tools, Triplets, make_all, summary
 
 ATTEMPTS = 3
 MOST_TOKENS = 4096
@@ -183,12 +182,11 @@ async def acomplete(
     pieces = [
         _piece(pair, library, derive_seed(seed, pair.id, trial), trial) for trial in range(trials) for pair in pairs
     ]
-    summed = hashlib.sha256("".join(f"{one.id}:{one.model_dump_json()}\n" for one in pairs).encode())
     config = {
         "stage": "complete",
         "seed": seed,
         "trials": trials,
-        "pairs": f"{len(pairs)} ({summed.hexdigest()[:10]})",
+        "pairs": summary(pairs),
         "prompts": prompts.digest("synthesis"),
     }
     return await make_all(pieces, Tools(backend, **tools), out, config)

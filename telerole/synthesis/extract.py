@@ -5,8 +5,7 @@ Every turn names the lines it comes from, so what was dropped, changed or added 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +17,7 @@ from telerole.backends.structured import generate_as
 from telerole.catalog import Catalog
 from telerole.endings import said_goodbye
 from telerole.errors import Unfit
-from telerole.profile import ProfileTemplate, Value
+from telerole.profile import Profile, ProfileTemplate, Value
 from telerole.prompts import render
 from telerole.reading import words
 from telerole.records import Language
@@ -30,7 +29,7 @@ from telerole.strategy import Strategy
 from telerole.synthesis.adapting import profile_of, strategy_of
 from telerole.synthesis.answers import CleanTurn, Extraction, extraction_of, value_of
 from telerole.synthesis.grounding import deviations
-from telerole.synthesis.making import Piece, Report, Tools, Triplets, make_all
+from telerole.synthesis.making import Piece, Report, Tools, Triplets, make_all, summary
 
 WINDOW_WORDS = 1200  # characters in Chinese; what one call reads of a script, which is the whole of most
 WINDOW_LINES = 90
@@ -47,13 +46,11 @@ class Candidates:
     strategies: tuple[Strategy, ...]
 
     @classmethod
-    def of(cls, catalog: Catalog, language: Language) -> Candidates:
-        """Everything that the library has in this language."""
-        return cls(
-            language,
-            tuple(one for one in catalog.templates.values() if one.language == language),
-            tuple(one for one in catalog.strategies.values() if one.language == language),
-        )
+    def of(cls, catalog: Catalog, language: Language, template: ProfileTemplate | None = None) -> Candidates:
+        """Everything that the library has in this language; of templates only the one given, if any."""
+        templates = tuple(one for one in catalog.templates.values() if one.language == language)
+        strategies = tuple(one for one in catalog.strategies.values() if one.language == language)
+        return cls(language, (template,) if template else templates, strategies)
 
     @cached_property
     def shape(self) -> type[Extraction]:
@@ -94,6 +91,7 @@ class Extract(Piece):
     script: Script
     candidates: Candidates
     seed: int
+    known: Profile | None = None
     stage = "extract"
 
     @property
@@ -169,7 +167,8 @@ class Extract(Piece):
             raise Unfit(f"script {self.script.id!r}: less than two turns are left of it", usage=draft.usage)
         steps = {step.id for step in self.candidates.strategy(draft.strategy).flow}
         turns = tuple(_with_known(turn, steps) for turn in turns)
-        profile, untold = profile_of(self.script.id, self.candidates.template(draft.template), draft.values)
+        template = self.candidates.template(draft.template)
+        profile, untold = profile_of(self.script.id, template, draft.values, self.known)
         strategy, fitted = strategy_of(
             f"{draft.strategy}@{self.script.id}",
             self.candidates.strategy(draft.strategy),
@@ -203,17 +202,19 @@ def extract(
     backend: str | Backend,
     *,
     catalog: Catalog | None = None,
+    profiles: Mapping[str, Profile] = {},
     seed: int = 0,
     out: Path | str | None = None,
     **tools: Any,
 ) -> Triplets | TripletFolder:
     """Read the scripts with a model: a triplet each, into the run folder `out` where one is named.
 
-    Profile templates and strategies are chosen from the `catalog`, the bundled one unless said. `tools` are `budget`,
-    `cassette`, `concurrency` and `progress`. What could not be read is among the run's `failures`, with the raw
-    reply; the same command goes on where it was stopped. Raises `InputError` for a backend that is no model.
+    Profile templates and strategies are chosen from the `catalog`, the bundled one unless said. `profiles` is what the
+    platform knows of the merchants, by script id: their values stand, and the script fills in what they lack. `tools`
+    are `budget`, `cassette`, `concurrency` and `progress`. What could not be read is among the run's `failures`, with
+    the raw reply; the same command goes on where it was stopped. Raises `InputError` for a backend that is no model.
     """
-    return loop.wait(aextract(scripts, backend, catalog=catalog, seed=seed, out=out, **tools))
+    return loop.wait(aextract(scripts, backend, catalog=catalog, profiles=profiles, seed=seed, out=out, **tools))
 
 
 async def aextract(
@@ -221,22 +222,30 @@ async def aextract(
     backend: str | Backend,
     *,
     catalog: Catalog | None = None,
+    profiles: Mapping[str, Profile] = {},
     seed: int = 0,
     out: Path | str | None = None,
     **tools: Any,
 ) -> Triplets | TripletFolder:
     """`extract` for callers with a loop."""
     library = catalog or Catalog.bundled()
-    candidates = {language: Candidates.of(library, language) for language in {one.language for one in scripts}}
-    pieces = [Extract(one, candidates[one.language], derive_seed(seed, one.id)) for one in scripts]
-    summed = hashlib.sha256("".join(f"{one.id}:{one.model_dump_json()}\n" for one in scripts).encode())
+    made: dict[tuple[Language, str], Candidates] = {}
+
+    def piece(script: Script) -> Extract:
+        known = profiles.get(script.id)
+        key = script.language, known.template.id if known else ""
+        if key not in made:
+            made[key] = Candidates.of(library, script.language, known.template if known else None)
+        return Extract(script, made[key], derive_seed(seed, script.id), known)
+
     config = {
         "stage": "extract",
         "seed": seed,
-        "scripts": f"{len(scripts)} ({summed.hexdigest()[:10]})",
+        "scripts": summary(scripts),
+        "profiles": summary([profiles[one.id] for one in scripts if one.id in profiles]),
         "prompts": prompts.digest("synthesis"),
     }
-    return await make_all(pieces, Tools(backend, **tools), out, config)
+    return await make_all([piece(one) for one in scripts], Tools(backend, **tools), out, config)
 
 
 def windows(script: Script) -> list[tuple[int, int]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from telerole.chairs import Chairs, model_at_work
 from telerole.errors import BackendError, BudgetSpent, InputError
 from telerole.folder import Failure, whole_characters
 from telerole.progress import Bar, Silent
+from telerole.records import Record
 from telerole.runs import Run, TripletFolder
 from telerole.session import Session, Triplet
 
@@ -128,13 +131,19 @@ class Triplets(Run):
         return iter(self._tries)
 
 
+def summary(records: Sequence[Record]) -> str:
+    """How many records there are and a digest of them: what a run's configuration says of what it was given."""
+    summed = hashlib.sha256("".join(f"{one.model_dump_json()}\n" for one in records).encode())
+    return f"{len(records)} ({summed.hexdigest()[:10]})"
+
+
 async def make_all(
     pieces: Sequence[Piece], tools: Tools, out: Path | str | None, config: Mapping[str, Any]
 ) -> Triplets | TripletFolder:
     """Make every piece, into the run folder `out` where one is named; the same command goes on where it was stopped."""
-    twice = {piece.id for piece in pieces if sum(one.id == piece.id for one in pieces) > 1} if pieces else set()
+    twice = [id for id, times in Counter(piece.id for piece in pieces).items() if times > 1]
     if not pieces or twice:
-        raise InputError(f"two pieces have the id {min(twice)!r}" if twice else "there is nothing to make")
+        raise InputError(f"two pieces have the id {twice[0]!r}" if twice else "there is nothing to make")
     budget = tools.budget or Budget()
     chairs = Chairs(budget=budget, cassette=tools.cassette)
     task = {"extract": "read scripts", "complete": "write dialogues"}[pieces[0].stage]
