@@ -138,15 +138,14 @@ def show_story(console: Console, story: Story) -> None:
 
 
 def show_table1(console: Console, rows: Sequence[Row]) -> None:
-    """The paper's Table 1 for the data set, beside the paper's own figures."""
+    """The paper's Table 1 for the data set, the paper's own figures under each method's."""
     table = Table("method", "", "seeds", "valid", "turns", "length")
-    for one in (*rows, *PAPER):
-        of = "the paper, zh" if one in PAPER else one.language or ""
-        if one.why_none:
-            table.add_row(METHODS[one.method], of, str(one.seeds), "–", "–", one.why_none)
-            continue
-        figures = (f"{value:.2f}" if value is not None else "–" for value in (one.turns, one.length))
-        table.add_row(METHODS[one.method], of, str(one.seeds), str(one.valid), *figures, end_section=one is rows[-1])
+    for method, title in METHODS.items():
+        for one in (row for row in (*rows, *PAPER) if row.method == method):
+            of = "the paper, zh" if one in PAPER else one.language
+            figures = [f"{value:.2f}" if value is not None else "–" for value in (one.turns, one.length)]
+            counts = (str(one.seeds), "–" if one.why_none else str(one.valid))
+            table.add_row(title, of, *counts, figures[0], one.why_none or figures[1], end_section=one in PAPER)
     console.print(table)
     console.print("turns: of both sides; length: of an utterance, characters in Chinese, words in English")
 

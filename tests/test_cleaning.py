@@ -18,9 +18,9 @@ from telerole.journal import lines, parse
 from telerole.plots import funnel_chart
 from telerole.postprocess.chain import HOMES, Chain
 from telerole.postprocess.cleaning import clean
-from telerole.postprocess.filtering import Example, ModelFilter, Reject
+from telerole.postprocess.filtering import Example, Heard, ModelFilter, Reject
 from telerole.postprocess.results import Rejection, story
-from telerole.runs import RunFolder, TripletFolder
+from telerole.runs import RunFolder, TripletFolder, read
 
 MODEL_FREE = [name for name in HOMES if not name.endswith("_screen")]
 
@@ -157,7 +157,7 @@ class Doubts(ModelFilter):
 
     name = "doubts"
 
-    async def ask(self, example: Example, backend: Backend) -> Reject | None:
+    async def ask(self, example: Example, backend: Backend, heard: Heard | None = None) -> Reject | None:
         said = await backend.generate([{"role": "user", "content": example.session.id}])
         if said.text == "?":
             raise BadReply("no verdict", raw=said.text)
@@ -179,6 +179,9 @@ def test_a_missing_verdict_keeps_and_rejects_nothing_and_is_asked_for_again(run:
     assert set(rejections(run)) == {sessions[1].id}
     assert set(kept(run)) == {one.id for one in sessions} - silent - {sessions[1].id}
     assert (story(run, sessions[0].id).kept, story(run, sessions[0].id).rejection) == (False, None)
+    missing = {one.id: one for one in read(run).tries()}
+    assert set(missing) == silent
+    assert {(one.stage, one.reason, one.raw) for one in missing.values()} == {("doubts", "BadReply", "?")}
     retried = silent.copy()
     silent.clear()
     asked.clear()
@@ -239,7 +242,7 @@ def test_a_failed_cleaning_leaves_the_earlier_files_alone(run: Path) -> None:
     before = (run / "kept.jsonl").read_bytes()
 
     class Breaks(Doubts):
-        async def ask(self, example: Example, backend: Backend) -> Reject | None:
+        async def ask(self, example: Example, backend: Backend, heard: Heard | None = None) -> Reject | None:
             raise RuntimeError("a fault of the filter's own")
 
     with pytest.raises(RuntimeError):

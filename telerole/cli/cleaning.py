@@ -21,10 +21,11 @@ def clean(
     max_calls: Annotated[int | None, typer.Option(min=1, help="Budget: stop after so many model calls.")] = None,
     record: Annotated[Path | None, typer.Option(help="Keep every model reply in this cassette.")] = None,
     replay: Annotated[Path | None, typer.Option(help="Answer from this cassette; no network.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Save the funnel: .svg, .png, .html or .json.")] = None,
 ) -> None:
     """Put every session of a run through the filters: what is kept, what is rejected, and why."""
+    from telerole import plots
     from telerole.display import show_funnel
+    from telerole.errors import InputError
     from telerole.postprocess.chain import Chain
     from telerole.postprocess.cleaning import clean as put_through
 
@@ -32,11 +33,11 @@ def clean(
     screen = console()
     show_funnel(screen, funnel)
     screen.print(f"Kept: {run / 'kept.jsonl'}; the others: {run / 'rejected'}", soft_wrap=True)
-    if plot is not None:
-        from telerole import plots
-
-        plots.save(plots.funnel_chart(funnel), plot)
-        screen.print(f"Chart: {plot}", soft_wrap=True)
+    try:
+        plots.save(plots.funnel_chart(funnel), run / "funnel.svg")
+        screen.print(f"Chart: {run / 'funnel.svg'}", soft_wrap=True)
+    except InputError as missing:
+        screen.print(f"No chart: {missing}", soft_wrap=True, markup=False)
     if funnel.unjudged:
         screen.print(f"{funnel.unjudged} not judged: the model gave no verdict; the same command asks again")
         raise typer.Exit(1)

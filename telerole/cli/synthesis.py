@@ -132,8 +132,9 @@ def synthesize(
     replay: Replay = None,
 ) -> None:
     """Make a data set from the library's seed corpus with all three methods, clean it, and print Table 1."""
-    from telerole.display import show_funnel, show_table1
+    from telerole.display import show_failures, show_funnel, show_table1
     from telerole.postprocess.chain import Chain
+    from telerole.runs import read
     from telerole.synthesis.dataset import synthesize as run
 
     made = run(
@@ -149,11 +150,18 @@ def synthesize(
         **means(max_calls, max_total_tokens, record, replay),
     )
     screen = console()
+    failed = []
     for method, funnel in made.funnels.items():
         screen.print(method, style="bold")
         show_funnel(screen, funnel)
+        failed += list(read(out / method).failures())
+    show_failures(screen, failed)
     show_table1(screen, made.table)
     screen.print(f"The data set: {out / 'dataset.jsonl'}", soft_wrap=True)
+    unjudged = sum(funnel.unjudged for funnel in made.funnels.values())
+    if failed or unjudged:
+        screen.print(f"{len(failed)} could not be made and {unjudged} not be judged; the same command tries again")
+        raise typer.Exit(1)
 
 
 def _say(faults: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from telerole import loop, runs
+from telerole import journal, loop, runs
 from telerole.backends.base import Backend
 from telerole.backends.budget import Budget
 from telerole.backends.cassette import Cassette
@@ -54,7 +54,7 @@ async def aclean(
 ) -> Funnel:
     """`clean` for callers with a loop."""
     folder, filters = runs.read(run), chain or Chain.read()
-    with Results(Path(run)) as results:
+    with journal.lock(Path(run) / ".lock"), Results(Path(run)) as results:
         tally = Tally(filters)
         found = compare(judge(folder.triplets(), filters, tally, results))
         asked = Asked()

@@ -6,7 +6,7 @@ so the order decides only which filter names the reason first, never who is reje
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self
 
@@ -104,9 +104,13 @@ class CorpusFilter(Filter):
         raise NotImplementedError
 
 
+Heard = Callable[[str, str, str], None]
+"""Told of an answer that was of no use as it came: the error's kind (or ``Repaired``), what was wrong, the answer."""
+
+
 class ModelFilter(Filter):
     """Judges a session by asking a model."""
 
-    async def ask(self, example: Example, backend: Backend) -> Reject | None:
+    async def ask(self, example: Example, backend: Backend, heard: Heard | None = None) -> Reject | None:
         """Why the session is rejected, or None; raises `BackendError` where no verdict could be had."""
         raise NotImplementedError

@@ -13,7 +13,8 @@ import orjson
 
 from telerole import journal, prompts, runs
 from telerole.backends.base import Backend
-from telerole.errors import FileError, InputError, nearest
+from telerole.errors import BackendError, FileError, InputError, nearest
+from telerole.folder import Failure, whole_characters
 from telerole.postprocess.filtering import Evidence, Example, ModelFilter, Reject
 from telerole.records import R, Record
 from telerole.session import Triplet
@@ -74,12 +75,16 @@ class Funnel(Record):
 
 
 class Verdicts:
-    """What models said in earlier cleanings of the run and in this one, kept in ``verdicts.jsonl``."""
+    """What models said in earlier cleanings of the run and in this one, kept in ``verdicts.jsonl``.
+
+    An answer that could not be used, or only once mended, is a line of the run's ``failures.jsonl``.
+    """
 
     def __init__(self, run: Path) -> None:
         path = run / "verdicts.jsonl"
         try:
             self._journal = journal.Journal(path, kept="verdicts")
+            self._failures = journal.Journal(run / "failures.jsonl", kept="verdicts")
         except OSError as error:
             raise FileError(path, [f"cannot be written: {error.strerror}"]) from None
         said = (journal.parse(path, number, line, Verdict) for number, line in journal.lines(path))
@@ -90,10 +95,33 @@ class Verdicts:
         asked = f"{filter.name} {filter.model_dump_json()} {model.name} {prompts.digest('postprocess')}"
         key = hashlib.sha256(f"{asked}\n{triplet.model_dump_json()}".encode()).hexdigest()[:20]
         if key not in self._known:
-            verdict = await filter.ask(Example.of(triplet), model)
+
+            def heard(reason: str, message: str, raw: str | None) -> None:
+                self._failed(triplet, filter, reason, message, raw)
+
+            try:
+                verdict = await filter.ask(Example.of(triplet), model, heard)
+            except BackendError as error:
+                heard(error.kind, str(error), error.raw)
+                raise
             self._journal.add(Verdict(key=key, id=triplet.session.id, filter=filter.name, verdict=verdict))
             self._known[key] = verdict
         return self._known[key]
+
+    def _failed(self, triplet: Triplet, filter: ModelFilter, reason: str, message: str, raw: str | None) -> None:
+        session = triplet.session
+        self._failures.add(
+            Failure(
+                id=session.id,
+                scenario_id=session.scenario_id,
+                trial=session.trial,
+                seed=session.seed,
+                stage=filter.name,
+                reason=reason,
+                message=message,
+                raw=whole_characters(raw),
+            )
+        )
 
 
 class Results:

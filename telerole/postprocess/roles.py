@@ -32,6 +32,7 @@ ACTS: dict[Role, frozenset[str]] = {  # what one side does and the other does no
     ),
 }
 SURE = 2  # lines more for one reading than for the other
+TURNED = 3  # ... where the chairs change over in mid-call: people take up each other's ways, too
 OPENING = 4  # turns in which the caller says who they are
 
 
@@ -68,7 +69,7 @@ def swapped(session: Session) -> tuple[Evidence, ...]:
     """The lines that belong to the other chair, where the chairs are swapped from the start or change over in mid-call.
 
     A line counts +1 where it is heard as what only its own side does, -1 as what only the other does. Swapped from the
-    start: the merchant introduces itself, and the sum is -2 or less. Changed over: 2 or more up to some turn, -2 or
+    start: the merchant introduces itself, and the sum is -2 or less. Changed over: 3 or more up to some turn, -3 or
     less from there on.
     """
     leans = [_leans(turn, session.language) for turn in session.turns]
@@ -94,4 +95,4 @@ def _merchant_introduces(session: Session) -> bool:
 
 def _change_over(leans: list[int]) -> int | None:
     """The first turn from which the sides are the other way round, or None."""
-    return next((n for n in range(len(leans)) if sum(leans[:n]) >= SURE and sum(leans[n:]) <= -SURE), None)
+    return next((n for n in range(len(leans)) if sum(leans[:n]) >= TURNED and sum(leans[n:]) <= -TURNED), None)

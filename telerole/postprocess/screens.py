@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from telerole.backends.base import Backend, Message, Sampling
 from telerole.backends.structured import generate_as
-from telerole.postprocess.filtering import Evidence, Example, ModelFilter, Reject
+from telerole.postprocess.filtering import Evidence, Example, Heard, ModelFilter, Reject
 from telerole.prompts import profile_text, render, strategy_text
 from telerole.records import Record, Text
 from telerole.session import Session, Turn
@@ -45,7 +45,7 @@ class Screen(ModelFilter):
 
     attempts: int = Field(default=3, ge=1)
 
-    async def ask(self, example: Example, backend: Backend) -> Reject | None:
+    async def ask(self, example: Example, backend: Backend, heard: Heard | None = None) -> Reject | None:
         """The reject holds the model's reason and its quotes.
 
         Raises `BadReply` where no attempt brought a verdict whose quotes stand in the session, or what the backend
@@ -60,7 +60,10 @@ class Screen(ModelFilter):
             sampling=SAMPLING,
             attempts=self.attempts,
             language=session.language,
+            refused=heard and (lambda raw, fault: heard(fault.kind, str(fault), raw)),
         )
+        if heard and answered.repaired:
+            heard("Repaired", "the JSON was mended without losing a word", answered.raw)
         answer = answered.value
         if answer.verdict == "yes":
             return None

@@ -24,7 +24,7 @@ class Row(Record):
     """
 
     method: Method
-    language: Language | None
+    language: Language
     seeds: int
     valid: int
     turns: float | None = None

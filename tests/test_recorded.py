@@ -1,0 +1,98 @@
+"""Recorded extractions and completions, answered by a person from the prompts alone: what the prompts bring about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from telerole import Cassette, Catalog, QAPair, Script, Triplet
+from telerole.postprocess.cleaning import clean
+from telerole.records import load
+from telerole.runs import TripletFolder
+from telerole.style import measure_calls
+from telerole.synthesis.complete import complete
+from telerole.synthesis.extract import extract
+from telerole.synthesis.score import Scored, answers, score
+from telerole.truth import Truth
+
+RECORDED = Path(__file__).parents[1] / "examples" / "recorded"
+
+
+@pytest.fixture(scope="module")
+def extracted(tmp_path_factory: pytest.TempPathFactory) -> TripletFolder:
+    scripts = load(RECORDED / "scripts.jsonl", Script)
+    run = extract(
+        scripts, Cassette(RECORDED / "extraction.jsonl", mode="replay"), out=tmp_path_factory.mktemp("e") / "r"
+    )
+    assert isinstance(run, TripletFolder)
+    return run
+
+
+@pytest.fixture(scope="module")
+def completed(tmp_path_factory: pytest.TempPathFactory) -> TripletFolder:
+    pairs = load(RECORDED / "pairs.jsonl", QAPair)
+    run = complete(
+        pairs, Cassette(RECORDED / "completion.jsonl", mode="replay"), out=tmp_path_factory.mktemp("c") / "r"
+    )
+    assert isinstance(run, TripletFolder)
+    return run
+
+
+@pytest.fixture(scope="module")
+def scored(extracted: TripletFolder) -> Scored:
+    truths, scripts = load(RECORDED / "truths.jsonl", Truth), load(RECORDED / "scripts.jsonl", Script)
+    return score(list(extracted.triplets()), truths, scripts, answers(Catalog.bundled()))
+
+
+def test_the_recordings_say_that_a_person_stood_in_for_the_model() -> None:
+    for name in ("extraction", "completion"):
+        assert "A person stood in" in Cassette(RECORDED / f"{name}.jsonl", mode="replay").header.provenance
+
+
+def test_every_recorded_request_is_still_asked_in_the_same_words(
+    extracted: TripletFolder, completed: TripletFolder
+) -> None:
+    for run in (extracted, completed):
+        assert (len(run), list(run.failures())) == (12, [])
+
+
+def test_a_figure_that_nothing_held_was_asked_for_again(completed: TripletFolder) -> None:
+    (refused,) = completed.tries()
+    assert (refused.id, refused.reason) == ("qa-en-02.0", "Unfit")
+    assert "neither profile nor strategy holds: forty" in refused.message
+    final = next(one for one in completed.triplets() if one.session.id == refused.id)
+    assert not any("forty" in turn.text for turn in final.session.turns)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_careful_reader_gets_speakers_words_and_strategy_right_and_adds_nothing(
+    scored: Scored, language: str
+) -> None:
+    figures = {name: share.value for name, share in scored.total(language).shares().items()}  # type: ignore[arg-type]
+    for name in ("speaker accuracy", "content-word precision", "content-word recall"):
+        assert figures[name] >= 0.98
+    assert figures["turn-boundary F1"] >= 0.9
+    assert figures["strategy-step F1"] >= 0.9
+    assert figures["right strategy"] == 1
+    assert figures["added-fact rate"] <= 0.01
+
+
+def test_nothing_of_a_script_is_dropped_without_a_word(extracted: TripletFolder) -> None:
+    kinds = {one.kind for triplet in extracted.triplets() for one in triplet.deviations}
+    assert not kinds & {"dropped", "repaired", "reordered"}
+
+
+def test_what_was_written_passes_the_filters_it_was_written_for(completed: TripletFolder) -> None:
+    funnel = clean(completed.path)
+    rejected = {stage.filter: stage.rejected for stage in funnel.stages if stage.rejected}
+    assert not rejected
+
+
+def test_recorded_merchants_talk_in_short_turns(extracted: TripletFolder, completed: TripletFolder) -> None:
+    triplets: list[Triplet] = [*extracted.triplets(), *completed.triplets()]
+    styles = measure_calls(triplet.session for triplet in triplets)
+    for language in ("en", "zh"):
+        merchant, seller = styles[language, "merchant"], styles[language, "salesperson"]  # type: ignore[index]
+        assert merchant.stock_phrases <= 0.02
+        assert merchant.length < seller.length
