@@ -211,4 +211,8 @@ class TripletFolder(Folder, Run):
 
 def read(path: Path | str) -> RunFolder | TripletFolder:
     """Look at a run of either kind; raises `InputError` where there is none."""
-    return TripletFolder.read(path) if (Path(path) / "triplets.jsonl").exists() else RunFolder.read(path)
+    folder = TripletFolder.read(path) if (Path(path) / "triplets.jsonl").exists() else RunFolder.read(path)
+    if folder.config.get("stage") == "synthesize":
+        runs = sorted(str(file.parent) for file in folder.path.glob("*/run.json"))
+        raise InputError(f"{path}: is a data set; name one of its runs: {', '.join(runs)}")
+    return folder

@@ -93,6 +93,8 @@ def test_without_a_model_only_played_calls_are_made_and_the_table_says_why(tmp_p
         assert by["completion", language].why_none == NO_MODEL
         assert by["simulation", language].valid > 0
     sets = json.loads((tmp_path / "set" / "split.json").read_text())
+    with pytest.raises(InputError, match=r"is a data set; name one of its runs: .*simulation"):
+        read(tmp_path / "set")
     used = {triplet.source for triplet in read(tmp_path / "set" / "simulation").triplets()}
     assert used == set(sets["simulation"])
 

@@ -278,3 +278,18 @@ def test_items_stand_in_order_and_apart(speech: tuple[Language, list[str]]) -> N
 @pytest.mark.parametrize(("language", "word"), [("en", "at dot "), ("en", "a dot "), ("zh", "路"), ("zh", "微信a ")])
 def test_the_same_words_over_and_over_are_read_to_the_end(language: Language, word: str) -> None:
     assert find(word * 300, language) == ()
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "redacted"),
+    [
+        ("zh", "我手机号是壹叁玖零零壹贰叁肆伍陆。", "我手机号是[电话1]。"),
+        ("zh", "陆总，加V：abc_123456，我在。", "陆总，加V：[账号1]，我在。"),
+        ("zh", "我儿子王小明管网店。", "我儿子[姓名1]管网店。"),
+        ("en", "Email me at grace dot whitlock at jarful dot co dot uk.", "Email me at [EMAIL_1]."),
+        ("en", "The sort code's 20 45 67 and the account is 12345678.", None),
+    ],
+)
+def test_how_people_really_put_it(language: Language, text: str, redacted: str | None) -> None:
+    shown = redact(text, language)
+    assert shown == redacted if redacted else not any(digit in shown for digit in ("45", "678"))

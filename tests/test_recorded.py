@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from telerole import Cassette, Catalog, QAPair, Script, Triplet
+from telerole.postprocess.chain import Chain
 from telerole.postprocess.cleaning import clean
+from telerole.postprocess.results import story
+from telerole.postprocess.screens import CoherenceScreen, QualityScreen, SafetyScreen
 from telerole.records import load
 from telerole.runs import TripletFolder
 from telerole.style import measure_calls
@@ -96,3 +99,22 @@ def test_recorded_merchants_talk_in_short_turns(extracted: TripletFolder, comple
         merchant, seller = styles[language, "merchant"], styles[language, "salesperson"]  # type: ignore[index]
         assert merchant.stock_phrases <= 0.02
         assert merchant.length < seller.length
+
+
+def test_screens_find_planted_faults_with_the_words_that_show_them_and_keep_good_calls(tmp_path: Path) -> None:
+    with TripletFolder.open(tmp_path / "run", {}) as folder:
+        for triplet in load(RECORDED / "screened.jsonl", Triplet):
+            folder.append(triplet)
+    screens = Chain.of([SafetyScreen(), CoherenceScreen(), QualityScreen()])
+    funnel = clean(folder.path, chain=screens, backend=Cassette(RECORDED / "screens.jsonl", mode="replay"))
+    assert funnel.unjudged == 0
+    told = {id: story(folder.path, id).rejection for id in folder.done}
+    planted = {id: rejection for id, rejection in told.items() if "fault" in id}
+    assert len(planted) == 6
+    for id, rejection in planted.items():
+        assert rejection is not None
+        turn = 4 if "coherence" in id else 2
+        assert turn in {one.turn for one in rejection.verdict.evidence}
+    good = {id: rejection for id, rejection in told.items() if "fault" not in id}
+    lost = {id: rejection.verdict.reason for id, rejection in good.items() if rejection}
+    assert set(lost) <= {"zh-28.0"}  # its salesperson does promise more than the strategy holds

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from telerole.numerals import en, zh
-from telerole.numerals.parts import FULL_WIDTH, Part
+from telerole.numerals.parts import Part, plain
 from telerole.records import Language
 
 Reader = Callable[[str], list[Part]]
@@ -43,7 +43,7 @@ def numbers(text: str, language: Language) -> tuple[Number, ...]:
     A guess between two, such as 七八百 or 十七八, is two numbers: 700 and 800, 17 and 18.
     """
     found: list[Number] = []
-    for chain in _chains(text, READERS[language](text.translate(FULL_WIDTH))):
+    for chain in _chains(text, READERS[language](plain(text))):
         found.extend([_joined(chain)] if _one_string(text, chain) else map(_alone, chain))
     return tuple(found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
@@ -13,7 +14,14 @@ from telerole.records import Language
 
 FULL_WIDTH = str.maketrans("０１２３４５６７８９．＋－", "0123456789.+-")
 WRITTEN = r"(?>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?)"
+_IN_FULL = str.maketrans("壹贰叁肆伍陆柒捌玖拾佰仟", "一二三四五六七八九十百千")
+_IN_FULL_RUN = re.compile(r"[零〇幺壹贰叁肆伍陆柒捌玖拾佰仟]{3,}")  # fewer may be a name: 陆总
 MASK = "\0"  # stands for each character of a set phrase: no number is read in it
+
+
+def plain(text: str) -> str:
+    """The text, character for character, with full-width digits as digits and 壹贰叁 as 一二三."""
+    return _IN_FULL_RUN.sub(lambda run: run[0].translate(_IN_FULL), text.translate(FULL_WIDTH))
 
 
 class Part(NamedTuple):

@@ -79,6 +79,7 @@ class Screen(ModelFilter):
             language,
             profile=profile_text(profile) if profile else "",
             strategy=strategy_text(strategy) if strategy else "",
+            expert=bool(example.knowledge),
             turns=[_line(number, turn) for number, turn in enumerate(example.session.turns, start=1)],
         )
         return [
