@@ -100,6 +100,37 @@ def test_private_words_are_nowhere_in_what_a_cleaning_writes(run: Path) -> None:
     assert "[PHONE_1]" in (run / "kept.jsonl").read_text(encoding="utf-8")
 
 
+REDACTED: dict[str, tuple[str, ...]] = {
+    "en": ("Can I ring you on [{}]?", "It's [{}], yeah.", "My number's [{}]."),
+    "zh": ("那我记一下，[{}]对吧？", "对，[{}]，你记一下。", "我叫[{}]。"),
+}
+KINDS = {
+    "en": ("PHONE_1", "ID_2", "CARD_1", "ACCOUNT_1", "EMAIL_3", "PLATE_1", "ADDRESS_1", "NAME_2", "WECHAT_1"),
+    "zh": ("电话1", "证件2", "银行卡1", "账号1", "邮箱3", "车牌1", "地址1", "姓名2", "微信1"),
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "kind"), [(language, kind) for language, kinds in KINDS.items() for kind in kinds]
+)
+def test_a_redacted_call_is_not_rejected_for_its_placeholders(
+    sessions: list[Session], language: str, kind: str
+) -> None:
+    usual = Chain.read()
+    long = (one for one in sessions if one.language == language and len(one.turns) > 14)
+    call = next(one for one in long if not any(judge.judge(Example(one)) for judge in usual.sessions))
+    for rewriter in usual.rewriters:
+        made = rewriter.rewrite(Example(call))
+        call = made.example.session if made else call
+    for at in (6, 7):
+        for line in REDACTED[language]:
+            turns = list(call.turns)
+            turns[at] = turns[at].model_copy(update={"text": line.format(kind)})
+            example = Example(call.model_copy(update={"turns": tuple(turns)}))
+            assert [one.judge(example) for one in usual.sessions] == [None] * len(usual.sessions)
+            assert [one.rewrite(example) for one in usual.rewriters] == [None] * len(usual.rewriters)
+
+
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(MODEL_FREE))
 def test_the_order_of_the_filters_changes_who_names_the_reason_never_who_is_rejected(
