@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from telerole.cli import calls, cleaning, library, machine, noise, population, probe, style, synthesis
+from telerole.cli import calls, cleaning, library, machine, measure, noise, population, probe, style, synthesis
 from telerole.cli.app import app
 from telerole.cli.persona import persona_app
 
@@ -15,6 +15,7 @@ __all__ = [
     "library",
     "machine",
     "main",
+    "measure",
     "noise",
     "persona_app",
     "population",

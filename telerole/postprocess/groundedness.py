@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from telerole.claims import Claim, Held, claims, held, introduced, traced
+from telerole.claims import Claim, claims, held, introduced, traced
 from telerole.postprocess.filtering import Evidence, Example, Reject, SessionFilter
 from telerole.profile import Profile
+from telerole.records import Language
 from telerole.session import Session
 from telerole.strategy import Strategy
+
+Place = Literal["profile", "strategy", "knowledge", "merchant", "introduction"]
+
+
+class Source(NamedTuple):
+    """A text that the salesperson may draw on and where it stands, such as ``strategy``, ``offer: venue``."""
+
+    place: Place
+    part: str
+    text: str
+
+
+class Trace(NamedTuple):
+    """A claim of the salesperson's, the turn it stands in (from 0), and the first source that holds it, if any does."""
+
+    turn: int
+    claim: Claim
+    source: Source | None
 
 
 class Groundedness(SessionFilter):
@@ -44,34 +63,47 @@ class Groundedness(SessionFilter):
 
 def ungrounded(session: Session, sources: Iterable[str]) -> Iterator[tuple[int, Claim]]:
     """Each claim of the salesperson that neither the sources nor the call before it hold, with its turn (from 0)."""
-    language = session.language
-    given = [held(text, language) for text in sources]
-    heard: list[Held] = []
-    callers: list[Held] = []
+    given = [Source("knowledge", "", text) for text in sources]
+    return ((found.turn, found.claim) for found in traces(session, given) if found.source is None)
+
+
+def traces(session: Session, given: Iterable[Source]) -> Iterator[Trace]:
+    """Each claim of the salesperson in its order, traced to what is given or else to the call before it.
+
+    An offer is traced to what is given only, and a name also to who the salesperson says it is.
+    """
+    language, known = session.language, list(given)
+    heard: list[Source] = []
+    callers: list[Source] = []
     for index, turn in enumerate(session.turns):
         if turn.role == "merchant":
-            heard.append(held(turn.text, language))
+            heard.append(Source("merchant", f"turn {index}", turn.text))
             continue
-        callers += [held(words, language) for words in introduced(turn.text, language)]
+        callers += [Source("introduction", f"turn {index}", words) for words in introduced(turn.text, language)]
         for claim in claims(turn.text, language):
-            if not traced(claim, _sources(claim, given, heard, callers)):
-                yield index, claim
+            open_to = {"offer": known, "name": [*known, *heard, *callers]}.get(claim.kind, [*known, *heard])
+            yield Trace(index, claim, _first(claim, open_to, language))
 
 
 def told(profile: Profile, strategy: Strategy) -> tuple[str, ...]:
     """Every fact of the profile, and every line of the strategy but for what it says to avoid."""
-    facts = [f"{label}: {value}" for label, value in profile.facts().items()]
-    steps = [line for step in strategy.flow for line in (step.goal, step.done_when, *step.say)]
-    answers = [line for lines in strategy.answers.values() for line in lines]
-    advice = [strategy.goal, *strategy.rapport, *strategy.tips, *strategy.offer.values()]
-    return (*facts, *steps, *answers, *advice)
+    return tuple(source.text for source in (*profile_sources(profile), *strategy_sources(strategy)))
 
 
-def _sources(claim: Claim, given: list[Held], heard: list[Held], callers: list[Held]) -> list[Held]:
-    match claim.kind:
-        case "offer":
-            return given
-        case "name":
-            return [*given, *heard, *callers]
-        case _:
-            return [*given, *heard]
+def profile_sources(profile: Profile) -> Iterator[Source]:
+    """The facts of the profile, each by its label."""
+    for label, value in profile.facts().items():
+        yield Source("profile", label, f"{label}: {value}")
+
+
+def strategy_sources(strategy: Strategy) -> Iterator[Source]:
+    """The lines of the strategy but for what it says to avoid, each by its part."""
+    parts: list[tuple[str, Iterable[str]]] = [(f"offer: {name}", (text,)) for name, text in strategy.offer.items()]
+    parts += [(f"step: {step.id}", (step.goal, step.done_when, *step.say)) for step in strategy.flow]
+    parts += [(f"answer: {kind}", lines) for kind, lines in strategy.answers.items()]
+    parts += [("goal", (strategy.goal,)), ("rapport", strategy.rapport), ("tips", strategy.tips)]
+    return (Source("strategy", part, line) for part, lines in parts for line in lines)
+
+
+def _first(claim: Claim, sources: Iterable[Source], language: Language) -> Source | None:
+    return next((source for source in sources if traced(claim, (held(source.text, language),))), None)

@@ -21,6 +21,7 @@ from telerole.records import Language
 from telerole.session import Turn
 
 ROLES: tuple[Role, ...] = get_args(Role)
+LIKENESS = 88  # of 100, rapidfuzz's ratio
 _SENTENCE_END = re.compile(r"(?<=[!?。！？…])|(?<=\.)(?!\d)")
 _FIGURE = re.compile(r"\d+")
 
@@ -40,7 +41,7 @@ class Repetition(SessionFilter):
     """
 
     name: ClassVar[str] = "repetition"
-    likeness: float = Field(default=88, gt=0, le=100)
+    likeness: float = Field(default=LIKENESS, gt=0, le=100)
     phrase_turns: int = Field(default=6, ge=2)
     phrase_times: int = Field(default=3, ge=2)
 
@@ -50,6 +51,29 @@ class Repetition(SessionFilter):
         checks = (_again, _looping, _coming_back)
         found = (check(self, session.turns, role, session.language) for check in checks for role in ROLES)
         return next((reject for reject in found if reject), None)
+
+
+class Repeat(NamedTuple):
+    """What one speaker says again: the words that stood earlier, those that repeat them, and how alike, 0 to 100.
+
+    `question`: both ask, and the other side had answered in between.
+    """
+
+    before: Evidence
+    again: Evidence
+    likeness: float
+    question: bool
+
+
+def repeats(turns: Sequence[Turn], role: Role, language: Language, likeness: float = LIKENESS) -> Iterator[Repeat]:
+    """Every line and sentence of the role's that nearly repeats an earlier one, as `Repetition` tells it.
+
+    Each pair that is at least so alike comes once, so a line said three times makes three of them.
+    """
+    for one, other in _comparable(turns, role, language):
+        if alike := ratio(one.plain, other.plain, score_cutoff=likeness):
+            before, again = (Evidence(turn=piece.turn, text=piece.text) for piece in (one, other))
+            yield Repeat(before, again, alike, question=one.asks and other.asks)
 
 
 class _Piece(NamedTuple):
@@ -78,13 +102,12 @@ class _Lengths(NamedTuple):
 
 def _again(limits: Repetition, turns: Sequence[Turn], role: Role, language: Language) -> Reject | None:
     """A line that is said again, or a question that is asked again after it was answered."""
-    for one, other in _comparable(turns, role, language):
-        alike = ratio(one.plain, other.plain, score_cutoff=limits.likeness)
-        if alike:
-            does = "asks an answered question again" if one.asks and other.asks else "says nearly the same again"
-            evidence = tuple(Evidence(turn=piece.turn, text=piece.text) for piece in (one, other))
-            return Reject(reason=f"the {role} {does}", score=alike, threshold=limits.likeness, evidence=evidence)
-    return None
+    found = next(repeats(turns, role, language, limits.likeness), None)
+    if found is None:
+        return None
+    does = "asks an answered question again" if found.question else "says nearly the same again"
+    evidence = (found.before, found.again)
+    return Reject(reason=f"the {role} {does}", score=found.likeness, threshold=limits.likeness, evidence=evidence)
 
 
 def _looping(limits: Repetition, turns: Sequence[Turn], role: Role, language: Language) -> Reject | None:
