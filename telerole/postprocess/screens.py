@@ -5,7 +5,6 @@ A quote that does not stand in the turn it names is a faulty answer, and asked f
 
 from __future__ import annotations
 
-import json
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -13,18 +12,12 @@ from pydantic import Field, model_validator
 from telerole.backends.base import Backend, Message, Sampling
 from telerole.backends.structured import generate_as
 from telerole.postprocess.filtering import Evidence, Example, Heard, ModelFilter, Reject
+from telerole.postprocess.quoting import Quote, misquoted, numbered
 from telerole.prompts import profile_text, render, strategy_text
 from telerole.records import Record, Text
-from telerole.session import Session, Turn
+from telerole.session import Session
 
 SAMPLING = Sampling(temperature=0.0, max_tokens=800)
-
-
-class Quote(Record):
-    """Words of one turn; turns are counted from 1, as the prompt shows them."""
-
-    turn: int = Field(ge=1)
-    text: Text
 
 
 class Answer(Record):
@@ -80,7 +73,7 @@ class Screen(ModelFilter):
             profile=profile_text(profile) if profile else "",
             strategy=strategy_text(strategy) if strategy else "",
             expert=bool(example.knowledge),
-            turns=[_line(number, turn) for number, turn in enumerate(example.session.turns, start=1)],
+            turns=numbered(example.session),
         )
         return [
             {"role": "system", "content": render(f"postprocess/{self.name}", language)},
@@ -107,11 +100,6 @@ class CoherenceScreen(Screen):
     informed: ClassVar[bool] = True
 
 
-def _line(number: int, turn: Turn) -> str:
-    """A turn as JSON: whatever is said in it cannot look like another turn."""
-    return json.dumps({"turn": number, "speaker": turn.role, "text": turn.text}, ensure_ascii=False)
-
-
 def _answer_about(session: Session) -> type[Answer]:
     """`Answer`, valid only where its quotes stand in this session."""
 
@@ -120,24 +108,10 @@ def _answer_about(session: Session) -> type[Answer]:
         def _quotes_stand(self) -> Checked:
             if self.verdict == "no" and not self.quotes:
                 raise ValueError("quotes: a no needs the words that decide it, with the number of their turn")
-            faults = [fault for quote in self.quotes if (fault := _fault(quote, session))]
+            faults = [fault for quote in self.quotes if (fault := misquoted(quote, session))]
             if faults:
                 raise ValueError("\n".join(faults))
             return self
 
     Checked.__name__ = Answer.__name__
     return Checked
-
-
-def _fault(quote: Quote, session: Session) -> str | None:
-    if quote.turn > len(session.turns):
-        return f"quotes: there is no turn {quote.turn}; the last is {len(session.turns)}"
-    words = _letters(quote.text)
-    if words and words in _letters(session.turns[quote.turn - 1].text):
-        return None
-    return f"quotes: turn {quote.turn} does not hold {quote.text!r}; copy its words exactly"
-
-
-def _letters(text: str) -> str:
-    """What has to be the same in a quote: letters and digits, not how they are spaced or punctuated."""
-    return "".join(letter for letter in text.casefold() if letter.isalnum())
