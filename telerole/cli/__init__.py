@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from telerole.cli import calls, cleaning, library, machine, measure, noise, population, probe, style, synthesis
+from telerole.cli import ab, calls, cleaning, library, machine, measure, noise, population, probe, style, synthesis
 from telerole.cli.app import app
 from telerole.cli.persona import persona_app
 
 __all__ = [
+    "ab",
     "app",
     "calls",
     "cleaning",
