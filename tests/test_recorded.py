@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from telerole import Cassette, Catalog, QAPair, Script, Triplet
+from telerole.evaluation.judge import judge
 from telerole.postprocess.chain import Chain
 from telerole.postprocess.cleaning import clean
 from telerole.postprocess.results import story
@@ -118,3 +119,17 @@ def test_screens_find_planted_faults_with_the_words_that_show_them_and_keep_good
     good = {id: rejection for id, rejection in told.items() if "fault" not in id}
     lost = {id: rejection.verdict.reason for id, rejection in good.items() if rejection}
     assert set(lost) <= {"zh-28.0"}  # its salesperson does promise more than the strategy holds
+
+
+def test_the_judge_finds_each_planted_fault_by_the_metric_it_belongs_to_and_leaves_good_talk_alone() -> None:
+    sessions = load(RECORDED / "judged.jsonl", Triplet)
+    judged = judge(sessions, Cassette(RECORDED / "verdicts.jsonl", mode="replay"), retest=0)
+    assert judged.coverage() == 1
+    bad = {(one.session, one.metric) for one in judged.decisions if one.verdict is False}
+    for language in ("en", "zh"):
+        assert (f"{language}-fault-1", "repetition") in bad  # the same question three times
+        assert (f"{language}-fault-2", "conversationality") in bad  # a line out of a brochure
+        assert (f"{language}-fault-2", "knowledge_grounding") in bad  # three years without fees, and a printer
+        assert (f"{language}-fault-1", "knowledge_grounding") not in bad
+    good = {metric for session, metric in bad if "fault" not in session}
+    assert not good & {"repetition", "conversationality", "diversity"}
