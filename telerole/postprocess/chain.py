@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import yaml
 from pydantic import ValidationError
@@ -15,8 +15,6 @@ from pydantic import ValidationError
 from telerole.errors import FileError, InputError, nearest
 from telerole.postprocess.filtering import CorpusFilter, Filter, ModelFilter, Rewriter, SessionFilter
 from telerole.records import explain, read_text
-
-F = TypeVar("F", bound=Filter)
 
 HOMES = {
     "privacy": "privacy:Privacy",
@@ -51,10 +49,12 @@ class Chain:
         if twice := {name for name in names if names.count(name) > 1}:
             raise InputError(f"the filter {min(twice)!r} stands twice")
 
-        def only(kind: type[F]) -> tuple[F, ...]:
-            return tuple(one for one in filters if isinstance(one, kind))
-
-        return cls(only(Rewriter), only(SessionFilter), only(CorpusFilter), only(ModelFilter))
+        return cls(
+            tuple(one for one in filters if isinstance(one, Rewriter)),
+            tuple(one for one in filters if isinstance(one, SessionFilter)),
+            tuple(one for one in filters if isinstance(one, CorpusFilter)),
+            tuple(one for one in filters if isinstance(one, ModelFilter)),
+        )
 
     @classmethod
     def read(cls, path: Path | str | None = None) -> Self:

@@ -6,6 +6,7 @@ so the order decides only which filter names the reason first, never who is reje
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self
@@ -73,17 +74,17 @@ class Filter(Record):
 class Rewriter(Filter):
     """Changes sessions. Rewriters commute, and doing one twice changes nothing."""
 
+    @abstractmethod
     def rewrite(self, example: Example) -> Rewrite | None:
         """The session in a form that can be kept, or None where nothing has to change."""
-        raise NotImplementedError
 
 
 class SessionFilter(Filter):
     """Judges a session by itself."""
 
+    @abstractmethod
     def judge(self, example: Example) -> Reject | None:
         """Why the session is rejected, or None."""
-        raise NotImplementedError
 
 
 class Collector(Protocol):
@@ -99,9 +100,9 @@ class Collector(Protocol):
 class CorpusFilter(Filter):
     """Judges a session by the others: what only repeats another one is rejected."""
 
+    @abstractmethod
     def collector(self) -> Collector:
         """A new collector for one set of sessions."""
-        raise NotImplementedError
 
 
 Heard = Callable[[str, str, str], None]
@@ -111,6 +112,6 @@ Heard = Callable[[str, str, str], None]
 class ModelFilter(Filter):
     """Judges a session by asking a model."""
 
+    @abstractmethod
     async def ask(self, example: Example, backend: Backend, heard: Heard | None = None) -> Reject | None:
         """Why the session is rejected, or None; raises `BackendError` where no verdict could be had."""
-        raise NotImplementedError
