@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PACKAGE ?= .
 BIN := $(VENV)/bin
-SOURCES := $(wildcard telerole telerole/*.py telerole/*/*.py telerole/*/*.yaml telerole/*/*/*.txt personas/*/* strategies/*/* examples/data/*)
+SOURCES := $(shell find telerole personas strategies examples/data -type f -not -name "*.pyc" 2>/dev/null)
 
 .PHONY: demo test lint clean
 
