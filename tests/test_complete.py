@@ -10,6 +10,7 @@ import pytest
 
 from telerole import Catalog, InputError, QAPair, ScriptedBackend
 from telerole.backends.base import Message
+from telerole.errors import Filtered
 from telerole.runs import TripletFolder
 from telerole.synthesis.answers import Check
 from telerole.synthesis.complete import ATTEMPTS, complete
@@ -172,6 +173,18 @@ def test_what_the_reader_objects_to_at_every_attempt_is_a_failure_with_the_reaso
     assert asked == [0, 1] * ATTEMPTS
     assert failure.usage["writer"].calls == len(asked)
     assert TripletFolder.read(tmp_path / "run").totals().failures == {"Unfit": 1}
+
+
+def test_a_failure_costs_what_came_before_it_too() -> None:
+    def reply(messages: Sequence[Message]) -> str:
+        if '"leads_naturally"' in messages[0]["content"]:
+            raise Filtered("stopped")
+        return prefix(GOOD["en"])
+
+    run = complete([EN], ScriptedBackend(reply))
+    (failure,) = run.failures()
+    assert failure.reason == "Filtered"
+    assert failure.usage["writer"].calls == 1  # the prefix was written before its check was stopped
 
 
 def test_profile_and_strategy_belong_together_and_are_drawn_by_the_seed(catalog: Catalog) -> None:

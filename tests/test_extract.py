@@ -13,6 +13,7 @@ from readers import PerfectReader
 
 from telerole import Cassette, Catalog, Script, ScriptedBackend, Triplet
 from telerole.backends.base import Message
+from telerole.errors import Filtered
 from telerole.runs import TripletFolder, read
 from telerole.synthesis.extract import WINDOW_LINES, WINDOW_WORDS, extract, windows
 from telerole.synthesis.score import answers, score
@@ -256,6 +257,20 @@ def test_windows_are_joined_without_losing_a_turn_and_later_ones_see_what_came_b
     assert len(seen) == 3
     assert "line number 89 of it" in seen[1]
     assert "fair-invitation-en" in seen[1]
+
+
+def test_a_failure_in_a_later_window_costs_the_earlier_ones_too() -> None:
+    lines = [f"{('salesperson', 'merchant')[n % 2]}: this is line number {n} of it" for n in range(200)]
+    asked: list[int] = []
+
+    def reply(messages: Sequence[Message]) -> str:
+        asked.append(len(messages))
+        if len(asked) == 3:
+            raise Filtered("stopped")
+        return json.dumps(answer(*TURNS))
+
+    (failure,) = extract([script(*lines)], ScriptedBackend(reply)).failures()
+    assert failure.usage["writer"].calls == 2
 
 
 def test_a_script_of_which_nothing_is_left_is_a_failure() -> None:

@@ -28,7 +28,7 @@ from telerole.speaker import derive_seed
 from telerole.strategy import Strategy
 from telerole.synthesis.answers import Check, Prefix
 from telerole.synthesis.leading import faults
-from telerole.synthesis.making import Piece, Report, Tools, Triplets, make_all, summary
+from telerole.synthesis.making import Piece, Report, Tools, Triplets, make_all, on_top_of, summary
 
 ATTEMPTS = 3
 MOST_TOKENS = 4096
@@ -61,19 +61,21 @@ class Complete(Piece):
         language, used = self.qa.language, Usage()
         messages = self._messages()
         for attempt in range(ATTEMPTS):
-            answer = await generate_as(
-                model,
-                messages,
-                Prefix,
-                sampling=Sampling(max_tokens=MOST_TOKENS, seed=derive_seed(self.seed, attempt)),
-                language=language,
-                refused=heard.refused,
-            )
+            with on_top_of(used):
+                answer = await generate_as(
+                    model,
+                    messages,
+                    Prefix,
+                    sampling=Sampling(max_tokens=MOST_TOKENS, seed=derive_seed(self.seed, attempt)),
+                    language=language,
+                    refused=heard.refused,
+                )
             heard.repaired(answer)
             used += answer.reply.usage
             found = faults(answer.value, self.qa, self.profile, self.strategy)
             if not found:
-                found, cost = await self._read(answer.value, model, heard)
+                with on_top_of(used):
+                    found, cost = await self._read(answer.value, model, heard)
                 used += cost
             if not found:
                 return self._triplet(answer.value, model.name, used)

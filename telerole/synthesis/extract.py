@@ -29,7 +29,7 @@ from telerole.strategy import Strategy
 from telerole.synthesis.adapting import profile_of, strategy_of
 from telerole.synthesis.answers import CleanTurn, Extraction, extraction_of, value_of
 from telerole.synthesis.grounding import deviations
-from telerole.synthesis.making import Piece, Report, Tools, Triplets, make_all, summary
+from telerole.synthesis.making import Piece, Report, Tools, Triplets, make_all, on_top_of, summary
 
 WINDOW_WORDS = 1200  # characters in Chinese; what one call reads of a script, which is the whole of most
 WINDOW_LINES = 90
@@ -108,7 +108,8 @@ class Extract(Piece):
         """Read the script window by window and put the triplet together."""
         draft = Draft()
         for start, end in windows(self.script):
-            await self._read(draft, start, end, model, heard)
+            with on_top_of(draft.usage):
+                await self._read(draft, start, end, model, heard)
         return self._triplet(draft, model.name)
 
     async def _read(self, draft: Draft, start: int, end: int, model: Backend, heard: Report) -> None:

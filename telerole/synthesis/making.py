@@ -6,7 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,7 +22,7 @@ from telerole.folder import Failure, whole_characters
 from telerole.progress import Bar, Silent
 from telerole.records import Record
 from telerole.runs import Run, TripletFolder
-from telerole.session import Session, Triplet
+from telerole.session import Session, Triplet, Usage
 
 CONCURRENCY = 16
 
@@ -129,6 +129,16 @@ class Triplets(Run):
     def tries(self) -> Iterator[Failure]:
         """Every answer and every try that failed."""
         return iter(self._tries)
+
+
+@contextmanager
+def on_top_of(used: Usage) -> Iterator[None]:
+    """A model call that fails in here costs what the piece had `used` before it, too."""
+    try:
+        yield
+    except BackendError as error:
+        error.usage = used + (error.usage or Usage())
+        raise
 
 
 def summary(records: Sequence[Record]) -> str:
