@@ -1,0 +1,89 @@
+"""How far a judge can be trusted: on planted faults, and against people; and rates put right with what that shows."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from telerole.evaluation.judge.questions import Metric
+from telerole.evaluation.statistics.agreement import Accuracy
+from telerole.evaluation.statistics.intervals import Estimate, Interval
+from telerole.records import Record
+
+Fault = Literal[
+    "contradiction",
+    "repeated_question",
+    "bookish_turn",
+    "narrowed_answers",
+    "drift",
+    "invented_offer",
+]
+METRIC_OF: dict[Fault, Metric] = {
+    "contradiction": "consistency",
+    "repeated_question": "repetition",
+    "bookish_turn": "conversationality",
+    "narrowed_answers": "diversity",
+    "drift": "strategy_following",
+    "invented_offer": "knowledge_grounding",
+}
+PANEL = "the panel"
+
+
+class Detection(Record):
+    """One judge (or `PANEL`, the majority) at one metric: good sessions with its fault planted, and without.
+
+    `detected` is the share of the sessions with the fault that were given a 0, `false_alarms` that of the sessions
+    without; None where no verdict came. `gain` is the interval of their difference. `missing` counts verdicts that did
+    not come, of both.
+    """
+
+    judge: str
+    metric: Metric
+    fault: Fault
+    detected: Estimate | None
+    false_alarms: Estimate | None
+    gain: Interval | None
+    missing: int
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the judge tells the fault from good talk better than by chance: the whole `gain` is above 0."""
+        return self.gain is not None and self.gain.low > 0
+
+
+class Calibration(Record):
+    """What judges make of planted faults: a `Detection` for each judge and metric, the panel's last."""
+
+    sessions: int
+    detections: tuple[Detection, ...]
+
+
+class AgainstPeople(Record):
+    """A judge against people's labels, in one metric of one system ("" for all together).
+
+    `people` and `judged` are the shares good of the labelled sessions. `sensitivity` in `accuracy` is the share of good
+    sessions that were judged good, `specificity` that of bad ones judged bad.
+    """
+
+    system: str
+    metric: Metric
+    labels: int
+    people: float
+    judged: float
+    accuracy: Accuracy
+    percent: Estimate
+    kappa: Estimate | None
+    ac1: Estimate | None
+
+
+class Corrected(Record):
+    """A system's rate in one metric put right with labels, or why that cannot be done (`why_none`).
+
+    ``rogan_gladen`` takes the judge's sensitivity and specificity, ``prediction_powered`` what it got wrong on a random
+    sample that people labelled.
+    """
+
+    system: str
+    metric: Metric
+    method: Literal["rogan_gladen", "prediction_powered"]
+    rate: Estimate | None
+    why_none: str = ""
