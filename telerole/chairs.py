@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast, get_args
 
 from telerole.agents.director import directed
 from telerole.agents.guest import Function, Person
 from telerole.agents.merchant import MindedMerchant, Reader
-from telerole.agents.offline import OfflineMerchant, OfflineSalesperson
+from telerole.agents.offline import DAYS, OfflineMerchant, OfflineSalesperson
+from telerole.agents.probes import PROBES
 from telerole.agents.reader import ByModel
-from telerole.agents.role import Candidate, InRole
+from telerole.agents.role import Candidate, InRole, Prompted
 from telerole.backends.base import Backend, Sampling, close
 from telerole.backends.budget import Budget
 from telerole.backends.cassette import Cassette
@@ -28,38 +29,53 @@ from telerole.speaker import Speaker
 LOCAL_TOKENS = 160  # of one line; nobody says more in one breath
 RULES = "rules"
 KINDS = ("offline", "local", "openai", "human")
-FORMS = "offline, local, local:FILE.gguf, openai:MODEL, openai:MODEL@BASE_URL, human, or candidate+ and one of them"
+FORMS = (
+    "offline, local, local:FILE.gguf, openai:MODEL, openai:MODEL@BASE_URL, human, or candidate+, prompted+ or plain+ "
+    "and one of them"
+)
 ABLE = "openai:MODEL, openai:MODEL@BASE_URL or local:FILE.gguf"
+UNTOLD = ("offline", "human")
 MODELS = "openai:MODEL, openai:MODEL@BASE_URL, local or local:FILE.gguf"
 
 Chair = Any
 """A SPEC, a `Backend`, a `Speaker` such as `Candidate`, a function of the `Call`, or AgentChat's agents."""
 
 
+Told = Literal["candidate", "prompted", "plain"]
+TOLD: Mapping[Told, type[Candidate]] = {"candidate": Candidate, "prompted": Prompted}
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A SPEC in its parts."""
+    """A SPEC in its parts. `told` is how its model is prompted where that is not in role: the word before the plus.
+
+    A ``candidate`` sells under Eq. 1, and so does one that is ``prompted``, with the expert's long prompt; ``plain`` is
+    a merchant without a mind.
+    """
 
     kind: str
     model: str = ""
     base_url: str | None = None
-    candidate: bool = False
+    told: Told | None = None
 
 
 def parse(spec: str) -> Spec:
     """The parts of a SPEC; an `InputError` names the nearest right form."""
-    rest = spec.removeprefix("candidate+")
+    told = next((word for word in get_args(Told) if spec.startswith(f"{word}+")), None)
+    rest = spec.removeprefix(f"{told}+")
     kind, _, model = rest.partition(":")
     if kind not in KINDS:
         raise InputError(f"unknown backend {spec!r}{nearest(kind, KINDS)}; use {FORMS}")
     model, _, base_url = model.partition("@")
     if kind == "openai" and not model:
         raise InputError(f"{spec!r} names no model; write openai:MODEL or openai:MODEL@BASE_URL")
-    if kind in ("offline", "human") and rest != kind:
+    if kind == "human" and rest != kind:
         raise InputError(f"{spec!r}: {kind} takes nothing after it; use {FORMS}")
+    if told and kind in UNTOLD and (told, kind) != ("candidate", "offline"):
+        raise InputError(f"{spec!r}: {kind} reads no prompt; leave out {told}+")
     if base_url and not base_url.startswith(("http://", "https://")):
         raise InputError(f"{spec!r}: the address must begin with http:// or https://, not {base_url!r}")
-    return Spec(kind, model, base_url or None, rest != spec)
+    return Spec(kind, model, base_url or None, told)
 
 
 @dataclass(slots=True)
@@ -100,7 +116,7 @@ class Chairs:
         if not isinstance(guest, str):
             return self._shared(guest)
         spec = parse(guest)
-        if spec.kind not in ("local", "openai") or spec.candidate:
+        if spec.kind not in ("local", "openai") or spec.told:
             raise InputError(f"{guest!r} is no model; use {MODELS}")
         return self._shared(self._open_model(spec))
 
@@ -140,20 +156,34 @@ class Chairs:
 
     def _from_spec(self, text: str, role: Role) -> Speaker:
         spec = parse(text)
-        if spec.candidate and role == "merchant":
-            raise InputError(f"{text!r}: a candidate sits in the salesperson's chair, not in the merchant's")
+        if spec.told and (spec.told == "plain") != (role == "merchant"):
+            theirs = "merchant" if spec.told == "plain" else "salesperson"
+            raise InputError(f"{text!r}: {spec.told}+ sits in the {theirs}'s chair, not in the {role}'s")
         sampling = self.sampling
         if spec.kind == "offline":
-            if role == "merchant" and self.mind != RULES:
-                raise InputError("an offline merchant is its mind, read by rules; a merchant without one needs a model")
-            return OfflineMerchant() if role == "merchant" else OfflineSalesperson(candidate=spec.candidate)
+            return self._offline(spec, role)
         if spec.kind == "human":
             return Person()
         if spec.kind == "local":
             # A small model does not know when to stop: what it says ends with its first line.
             sampling = replace(sampling, stop=sampling.stop or ("\n",), max_tokens=LOCAL_TOKENS)
         shared = self._shared(self._open_model(spec))
-        return Candidate(shared, sampling) if spec.candidate else self._in_role(shared, role, sampling)
+        if spec.told == "plain":
+            return InRole(shared, role, sampling)
+        return TOLD[spec.told](shared, sampling) if spec.told else self._in_role(shared, role, sampling)
+
+    def _offline(self, spec: Spec, role: Role) -> Speaker:
+        known: Mapping[str, object] = PROBES if role == "salesperson" else DAYS
+        if spec.model and spec.model not in known:
+            raise InputError(
+                f"offline:{spec.model}: no offline {role}{nearest(spec.model, known)}; use {', '.join(known)}"
+            )
+        if role == "salesperson":
+            seller = PROBES[spec.model] if spec.model else OfflineSalesperson()
+            return replace(seller, candidate=spec.told == "candidate")
+        if self.mind != RULES:
+            raise InputError("an offline merchant is its mind, read by rules; a merchant without one needs a model")
+        return OfflineMerchant(spec.model)
 
     def _open_model(self, spec: Spec) -> Backend:
         if spec.kind == "local":
@@ -205,7 +235,7 @@ class Chairs:
 
     def _limited(self, speaker: Speaker) -> Speaker:
         if isinstance(speaker, Candidate):
-            return Candidate(self._shared(speaker.backend), speaker.sampling)
+            return type(speaker)(self._shared(speaker.backend), speaker.sampling)
         if isinstance(speaker, InRole):
             return replace(speaker, backend=self._shared(speaker.backend))
         if isinstance(speaker, MindedMerchant):
@@ -224,7 +254,7 @@ async def model_at_work(guest: str | Backend, task: str, chairs: Chairs | None =
     if isinstance(guest, str):
         spec = parse(guest)
         # The default local model has 135 million parameters: it would try for minutes and bring nothing.
-        if spec.kind in ("offline", "human") or spec.candidate or (spec.kind == "local" and not spec.model):
+        if spec.kind in UNTOLD or spec.told or (spec.kind == "local" and not spec.model):
             raise InputError(f"{guest!r} cannot {task}; give a model that can: {ABLE}")
     elif not hasattr(guest, "generate"):
         raise InputError(f"{type(guest).__name__} cannot {task}; give a model that can: {ABLE}, or a Backend")

@@ -109,20 +109,33 @@ def candidate_system(profile: Profile, strategy: Strategy) -> str:
 
     `strategy` has its slots filled (`Scenario.filled_strategy`).
     """
+    return _deployed("candidate", profile, strategy)
+
+
+def prompted_system(profile: Profile, strategy: Strategy) -> str:
+    """What the prompted baseline (PE, 5.2) is told: as `candidate_system`, with all of the expert's advice before it.
+
+    The advice is the same in every call, so a server's prefix cache holds it.
+    """
+    return _deployed("prompted", profile, strategy)
+
+
+def _deployed(name: str, profile: Profile, strategy: Strategy) -> str:
     language = strategy.language
-    return render(
-        "candidate",
-        language,
-        profile=profile_text(profile),
-        strategy=strategy_text(strategy),
-        hang_up=HANG_UP[language],
-    )
+    told = {"profile": profile_text(profile), "strategy": strategy_text(strategy)}
+    return render(name, language, **told, hang_up=HANG_UP[language])
 
 
 @lru_cache(maxsize=512)
 def candidate_system_of(scenario: Scenario) -> str:
     """`candidate_system` of a scenario's profile and strategy, rendered once."""
     return candidate_system(scenario.profile, scenario.filled_strategy)
+
+
+@lru_cache(maxsize=512)
+def prompted_system_of(scenario: Scenario) -> str:
+    """`prompted_system` of a scenario's profile and strategy, rendered once."""
+    return prompted_system(scenario.profile, scenario.filled_strategy)
 
 
 def profile_text(profile: Profile) -> str:

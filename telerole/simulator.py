@@ -37,7 +37,8 @@ class Simulator:
     cut in.
     `rules` are stop rules of your own, asked before the standard ones; `max_turns` counts both sides' turns.
     With a `cassette` every model call is recorded, or replayed without the network. The plain methods work
-    everywhere, in a running notebook too; ``arun``, ``arun_many`` and ``astream`` are for callers with a loop.
+    everywhere, in a running notebook too; ``arun``, ``arun_many``, ``astream`` and ``aclose`` are for callers with a
+    loop.
     """
 
     def __init__(
@@ -97,7 +98,11 @@ class Simulator:
 
     def close(self) -> None:
         """Release connections and models."""
-        loop.wait(self._chairs.close())
+        loop.wait(self.aclose())
+
+    async def aclose(self) -> None:
+        """`close` for callers with a loop."""
+        await self._chairs.close()
 
     async def arun(self, scenario: Scenario, trial: int = 0) -> Session:
         """`run` for callers with a loop."""

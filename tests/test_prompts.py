@@ -64,20 +64,22 @@ def test_who_may_know_what_holds_for_every_bundled_scenario(catalog: Catalog) ->
         assert all(known in answering for known in [*own_merchant, *facts, *script])
         assert not any(secret in answering for secret in [*own_seller, *plan, *ratings, *numbers])
 
-        system = prompts.candidate_system_of(scenario)
-        deployed = text_of(prompts.candidate_messages(system, scenario.language, talk(3)))
-        assert all(known in deployed for known in plan)
-        assert not any(secret in deployed for secret in [*own_seller, *own_merchant, *facts, *script])
+        for system in (prompts.candidate_system_of(scenario), prompts.prompted_system_of(scenario)):
+            deployed = text_of(prompts.candidate_messages(system, scenario.language, talk(3)))
+            assert all(known in deployed for known in plan)
+            assert sum(line in deployed for line in profile) == len(scenario.profile.values)
+            assert not any(secret in deployed for secret in [*own_seller, *own_merchant, *facts, *script])
         checked += 1
     assert checked >= 24 * 6
 
 
 def test_each_turns_messages_begin_with_all_of_the_turn_before_but_the_last(scenario: Scenario) -> None:
-    system = prompts.candidate_system_of(scenario)
+    system, long = prompts.candidate_system_of(scenario), prompts.prompted_system_of(scenario)
     chairs = {
         "salesperson": lambda n: prompts.salesperson_messages(scenario, talk(n), "Be brief."),
         "merchant": lambda n: prompts.merchant_messages(scenario, talk(n), "Object."),
         "candidate": lambda n: prompts.candidate_messages(system, scenario.language, talk(n)),
+        "prompted": lambda n: prompts.candidate_messages(long, scenario.language, talk(n)),
     }
     for name, messages_at in chairs.items():
         counts = range(1, 12, 2) if name == "merchant" else range(0, 12, 2)
@@ -113,6 +115,14 @@ def test_changing_the_strategy_changes_the_prompts_of_its_readers_only(scenario:
     assert prompts.merchant_system(other) == prompts.merchant_system(scenario)
 
 
+def test_the_prompted_baselines_advice_is_the_same_in_every_call_of_a_language(catalog: Catalog) -> None:
+    for language in LANGUAGES:
+        systems = [prompts.prompted_system_of(one) for one in catalog.sample(12, seed=3, language=language)]
+        shared = next(at for at, signs in enumerate(zip(*systems, strict=False)) if len(set(signs)) > 1)
+        assert shared > 3 * len(prompts.render("candidate", language, profile="", strategy="", hang_up=""))
+        assert len(set(systems)) > 1
+
+
 def test_a_missing_or_unused_variable_is_an_error_that_names_it() -> None:
     with pytest.raises(InputError, match=r"en/profile\.txt needs facts and does not use fcats"):
         prompts.render("profile", "en", fcats={})
@@ -127,6 +137,7 @@ def test_text_from_files_is_never_a_template(scenario: Scenario) -> None:
 
 def test_both_languages_have_the_same_templates_with_the_same_variables() -> None:
     for name in (
+        "prompted",
         "salesperson",
         "merchant",
         "candidate",

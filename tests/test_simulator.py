@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,10 @@ from telerole import (
     ScriptedBackend,
     Session,
     Simulator,
+    prompts,
 )
 from telerole.errors import InputError, Truncated
+from telerole.outcome import outcome
 from telerole.session import End, Turn, Usage
 from telerole.testing import FakeServer
 
@@ -105,6 +108,10 @@ def test_every_chair_takes_a_function_a_backend_a_candidate_or_a_spec(scenario: 
         ("openai", "offline", "names no model"),
         ("openai:m@localhost:8000", "offline", "must begin with http"),
         ("offline", "candidate+offline", "sits in the salesperson's chair"),
+        ("plain+openai:m", "offline", "sits in the merchant's chair"),
+        ("prompted+offline", "offline", "offline reads no prompt"),
+        ("offline:pushi", "offline", "did you mean 'pushy'?"),
+        ("offline", "offline:pushy", "no offline merchant; use warm, cold"),
         (3, "offline", "cannot sit in the salesperson's chair"),
     ],
 )
@@ -113,6 +120,34 @@ def test_a_guest_that_cannot_sit_there_is_refused_with_the_right_form(
 ) -> None:
     with pytest.raises(InputError, match=told.replace("?", r"\?")):
         Simulator(salesperson=salesperson, merchant=merchant)
+
+
+def test_the_same_model_is_told_more_as_prompted_and_has_no_mind_as_plain(scenario: Scenario) -> None:
+    told: list[str] = []
+
+    def answer(body: dict[str, Any]) -> str:
+        told.append("\n".join(message["content"] for message in body["messages"]))
+        return f"Line {len(told)}."
+
+    with FakeServer(reply=answer) as server:
+        for spec in ("candidate+", "prompted+"):
+            assert Simulator(f"{spec}openai:m@{server.url}", max_turns=2).run(scenario).finished
+        minded, plain = (Simulator("offline", f"{spec}openai:m@{server.url}", max_turns=2) for spec in ("", "plain+"))
+        assert minded.run(scenario).turns[1].noticed is not None
+        assert plain.run(scenario).turns[1].noticed is None
+    short, long = told[:2]
+    assert prompts.candidate_system_of(scenario) in short
+    assert prompts.prompted_system_of(scenario) in long
+    assert len(long) > 2 * len(short)
+
+
+def test_the_same_merchants_are_harder_to_win_on_a_cold_day(catalog: Catalog) -> None:
+    scenarios = catalog.sample(150, seed=4)
+    won = {
+        day: sum(outcome(one) == "high_intention" for one in Simulator("offline", day, seed=4).run_many(scenarios))
+        for day in ("offline:warm", "offline", "offline:cold")
+    }
+    assert won["offline:warm"] > won["offline"] > won["offline:cold"]
 
 
 def test_own_stop_rules_come_first(scenario: Scenario) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from random import Random
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from telerole.catalog import Catalog
 from telerole.persona import Role
 from telerole.reading import words
 from telerole.records import Language, fill, slots
+from telerole.scenario import Scenario
 from telerole.session import End
 from telerole.speaker import Call, Said
 from telerole.style import SHORT
@@ -37,6 +38,11 @@ BRIEF = {
     "greet": 0.7,
     "goodbye": 0.5,
 }  # how often a word or two will do
+DAYS: Mapping[str, Mapping[str, float]] = {
+    "warm": {"interest": 0.15, "patience": 0.15, "busyness": -0.15, "suspicion": -0.15},
+    "cold": {"interest": -0.15, "patience": -0.15, "busyness": 0.15, "suspicion": 0.15},
+}
+"""By how much a merchant's disposition is another on such a day."""
 JOIN: dict[Language, str] = {"en": " ", "zh": ""}
 
 
@@ -57,8 +63,9 @@ class OfflineSalesperson:
 
     @property
     def name(self) -> str:
-        """``offline``, or ``candidate+offline``."""
-        return "candidate+offline" if self.candidate else "offline"
+        """``offline``, with the plan's name after a colon where it is not the usual one, or ``candidate+`` that."""
+        plan = "" if self.plan is next_acts else f":{self.plan.__name__}"
+        return f"{'candidate+' * self.candidate}offline{plan}"
 
     async def speak(self, call: Call) -> Said:
         """Word the plan's next acts."""
@@ -77,16 +84,22 @@ class OfflineSalesperson:
 
 @dataclass(frozen=True, slots=True)
 class OfflineMerchant:
-    """Does what the merchant's mind decides, in the words of the seed corpus and of the persona's own facts."""
+    """Does what the merchant's mind decides, in the words of the seed corpus and of the persona's own facts.
+
+    On a `day` of `DAYS` the same people are easier or harder to win.
+    """
+
+    day: str = ""
 
     @property
     def name(self) -> str:
-        """``offline``."""
-        return "offline"
+        """``offline``, with the day after a colon."""
+        return f"offline:{self.day}" if self.day else "offline"
 
     async def speak(self, call: Call) -> Said:
         """Word the mind's next act; after ``hang_up`` the phone is down."""
-        scenario, persona, language = call.scenario, call.scenario.merchant, call.scenario.language
+        scenario = _on(self.day, call.scenario) if self.day else call.scenario
+        persona, language = scenario.merchant, scenario.language
         mind = mind_after(scenario, call.turns, call.seed)
         decision = decide(mind, scenario, call.random("act"))
         facts = persona.facts.items()
@@ -96,6 +109,15 @@ class OfflineMerchant:
         wording = Words("merchant", language, own, scenario.profile.slots(), scenario.script.id)
         end = End(reason="merchant_hangup", by="merchant") if decision.hangs_up else None
         return Said(wording.put([decision.act], call), end, act=decision.act, noticed=mind.noticed)
+
+
+@lru_cache(maxsize=1024)
+def _on(day: str, scenario: Scenario) -> Scenario:
+    """The scenario with its merchant in another mood."""
+    nature = scenario.merchant.disposition
+    moved = {name: min(1.0, max(0.0, getattr(nature, name) + by)) for name, by in DAYS[day].items()}
+    disposition = nature.model_copy(update=moved)
+    return scenario.model_copy(update={"merchant": scenario.merchant.model_copy(update={"disposition": disposition})})
 
 
 @dataclass(frozen=True, slots=True)

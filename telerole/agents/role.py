@@ -11,7 +11,13 @@ from telerole.backends.base import Backend, Message, Sampling, close
 from telerole.endings import put_down
 from telerole.errors import EmptyReply, OutOfRole, Truncated
 from telerole.persona import Role
-from telerole.prompts import candidate_messages, candidate_system_of, merchant_messages, salesperson_messages
+from telerole.prompts import (
+    candidate_messages,
+    candidate_system_of,
+    merchant_messages,
+    prompted_system_of,
+    salesperson_messages,
+)
 from telerole.session import Usage
 from telerole.speaker import Call, Said, derive_seed
 
@@ -28,6 +34,10 @@ def _merchant(call: Call) -> list[Message]:
 
 def _candidate(call: Call) -> list[Message]:
     return candidate_messages(candidate_system_of(call.scenario), call.scenario.language, call.turns)
+
+
+def _prompted(call: Call) -> list[Message]:
+    return candidate_messages(prompted_system_of(call.scenario), call.scenario.language, call.turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,21 @@ class Candidate(InRole):
     def name(self) -> str:
         """``candidate+`` and the backend's name."""
         return f"candidate+{self.backend.name}"
+
+
+class Prompted(Candidate):
+    """The paper's baseline, prompt engineering (PE, 5.2): any model under the expert's long prompt.
+
+    It is told the same as a candidate; how to sell on the telephone stands in the prompt, not in the model.
+    """
+
+    def __init__(self, backend: Backend, sampling: Sampling | None = None) -> None:
+        InRole.__init__(self, backend, "salesperson", sampling or Sampling(), _prompted, guarded=False)
+
+    @property
+    def name(self) -> str:
+        """``prompted+`` and the backend's name."""
+        return f"prompted+{self.backend.name}"
 
 
 def added(usage: Usage | None, more: Usage | None) -> Usage | None:
