@@ -60,7 +60,7 @@ def save(chart: Chart, path: Path | str) -> None:
 
 def coverage_chart(coverage: Coverage) -> Chart:
     """What a set of personas covers: bars for each trait, what nobody shows in red, and two maps of counts."""
-    alt = _altair()
+    alt = load_altair()
     bars = [_bars(alt, trait, coverage.counts[trait]) for trait in TRAITS]
     pairs = [{"temper": t, "objection": o, "n": n} for (t, o), n in coverage.pairs.items()]
     bands = [
@@ -81,7 +81,7 @@ def coverage_chart(coverage: Coverage) -> Chart:
 
 def probe_chart(probed: Sequence[Probed]) -> Chart:
     """How five salespeople fared with a merchant: interest line by line, when the calls ended, what they came to."""
-    alt, order = _altair(), [one.probe for one in probed]
+    alt, order = load_altair(), [one.probe for one in probed]
     color = alt.Color("probe:N", sort=order, title=None, scale=alt.Scale(domain=order, range=list(PROBE_COLORS)))
     lines = [
         {"probe": one.probe, "line": number, "interest": value}
@@ -113,7 +113,7 @@ def probe_chart(probed: Sequence[Probed]) -> Chart:
 
 def funnel_chart(funnel: Funnel) -> Chart:
     """How many sessions each filter let through, and how many it rejected."""
-    alt, order = _altair(), [stage.filter for stage in funnel.stages]
+    alt, order = load_altair(), [stage.filter for stage in funnel.stages]
     rows = [
         {"filter": stage.filter, "sessions": count, "what": what}
         for stage in funnel.stages
@@ -170,7 +170,8 @@ def _map(alt: ModuleType, rows: list[dict[str, Any]], x: str, y: str, title: str
     return (cells + text).properties(width=alt.Step(46), height=alt.Step(20))
 
 
-def _altair() -> ModuleType:
+def load_altair() -> ModuleType:
+    """Altair; raises `InputError` where it is not installed."""
     try:
         import altair
     except ImportError:
@@ -178,7 +179,8 @@ def _altair() -> ModuleType:
     return altair
 
 
-def _converter() -> ModuleType:
+def load_converter() -> ModuleType:
+    """vl-convert; raises `InputError` where it is not installed."""
     try:
         import vl_convert
     except ImportError:
@@ -191,11 +193,11 @@ def _json(chart: Chart) -> str:
 
 
 def _svg(chart: Chart) -> str:
-    return str(_converter().vegalite_to_svg(_json(chart)))
+    return str(load_converter().vegalite_to_svg(_json(chart)))
 
 
 def _html(chart: Chart) -> str:
-    return str(_converter().vegalite_to_html(_json(chart), bundle=True))
+    return str(load_converter().vegalite_to_html(_json(chart), bundle=True))
 
 
 def _png(chart: Chart) -> bytes:
@@ -205,7 +207,7 @@ def _png(chart: Chart) -> bytes:
             "this machine has no font with Chinese characters, so a .png would show empty boxes; "
             "save .svg or .html, or install one such as fonts-noto-cjk"
         )
-    return bytes(_converter().vegalite_to_png(text, scale=2))
+    return bytes(load_converter().vegalite_to_png(text, scale=2))
 
 
 @cache
@@ -215,6 +217,6 @@ def _draws_chinese() -> bool:
     def drawn(character: str) -> bytes:
         text = f'<text y="20" font-size="20" font-family="{FONT}">{character}</text>'
         svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="30" height="30">{text}</svg>'
-        return bytes(_converter().svg_to_png(svg))
+        return bytes(load_converter().svg_to_png(svg))
 
     return drawn("一") != drawn("龥")

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import sys
 
-from telerole.cli import ab, calls, cleaning, library, machine, measure, noise, population, probe, style, synthesis
+from telerole.cli import (
+    ab,
+    calls,
+    cleaning,
+    evaluate,
+    library,
+    machine,
+    measure,
+    noise,
+    population,
+    probe,
+    report,
+    style,
+    synthesis,
+)
 from telerole.cli.app import app
 from telerole.cli.persona import persona_app
+from telerole.cli.study import study_app
 
 __all__ = [
     "ab",
     "app",
     "calls",
     "cleaning",
+    "evaluate",
     "library",
     "machine",
     "main",
@@ -21,11 +37,14 @@ __all__ = [
     "persona_app",
     "population",
     "probe",
+    "report",
+    "study_app",
     "style",
     "synthesis",
 ]
 
 app.add_typer(persona_app, name="persona")
+app.add_typer(study_app, name="study")
 
 
 def main() -> None:

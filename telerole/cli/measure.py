@@ -18,29 +18,6 @@ if TYPE_CHECKING:
     from telerole.postprocess.filtering import Example
 
 ROLES = ("salesperson", "merchant")
-SHARES = ("traced", "coverage", "order", "drift", "style_gap", "bookish_turns", "repeated_turns")
-WORDS = {
-    "turns": "turns",
-    "seconds": "seconds",
-    "role_faults": "turns out of role",
-    "goodbye_tail": "goodbyes after the goodbyes",
-    "claims": "claims of the salesperson",
-    "traced": "claims that a source holds",
-    "coverage": "steps of the plan taken",
-    "order": "steps in the plan's order",
-    "drift": "salesperson's turns off the plan",
-    "return_time": "turns until back on the plan",
-    "length": "words a turn",
-    "longest": "words of the longest turn",
-    "style_gap": "gap to real telephone talk",
-    "bookish_turns": "bookish turns",
-    "repeated_turns": "turns that repeat an earlier one",
-    "asked_again": "questions asked again",
-    "distinct_1": "distinct-1",
-    "distinct_2": "distinct-2",
-    "fair_distinct_1": "distinct-1 of 1,000 tokens",
-    "fair_distinct_2": "distinct-2 of 1,000 tokens",
-}
 
 
 @app.command()
@@ -82,31 +59,23 @@ def _show(screen: Console, language: str, examples: Sequence[Example], seed: int
 
 
 def _rows(columns: Sequence[dict[str, float | None]]) -> Iterator[tuple[str, ...]]:
+    from telerole.evaluation.measures.names import WORDS, figure
+
     for name in columns[0]:
-        yield (WORDS[name], *(_value(name, column[name]) for column in columns))
-
-
-def _value(name: str, value: float | None) -> str:
-    if value is None:
-        return "-"
-    if name in SHARES:
-        return f"{value:.1%}"
-    return f"{value:.3f}" if "distinct" in name else f"{value:.1f}"
+        yield (WORDS[name], *(figure(name, column[name]) for column in columns))
 
 
 def _together(whole: SetMeasures) -> Iterator[tuple[str, str]]:
+    from telerole.evaluation.measures.names import WORDS, figure
+
     for outcome, share in whole.outcomes.items():
         if share:
             yield outcome, f"{share:.1%}"
     yield "the merchant walks away", f"{whole.exits.share:.1%}"
-    yield "... after turns, median", _value("turns", whole.exits.turns)
-    yield "... after seconds, median", _value("seconds", whole.exits.seconds)
-    yield "likeness to the nearest other session", _number(whole.self_similarity)
-    yield "entropy of the openings, of the most there can be", _number(whole.opening_entropy)
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    yield "... after turns, median", figure("turns", whole.exits.turns)
+    yield "... after seconds, median", figure("seconds", whole.exits.seconds)
+    for name in ("self_similarity", "opening_entropy"):
+        yield WORDS[name], figure(name, getattr(whole, name))
 
 
 def _claims(known: Summary) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from telerole.evaluation.calibration.results import AgainstPeople, Calibration, Corrected
 from telerole.evaluation.judge.questions import Metric
 from telerole.evaluation.statistics.intervals import Estimate
@@ -11,6 +13,7 @@ from telerole.records import Language, Record
 from telerole.session import Payer, Usage
 
 FINDING = 0.05
+PLACES = ("bold", "underline")
 
 
 class Merchant(Record):
@@ -57,7 +60,7 @@ class Cell(Record):
 class Difference(Record):
     """Two systems in one metric, or in `high_intention` (metric None), paired by script.
 
-    `holm` is p adjusted for all differences of the evaluation that are told.
+    `holm` is p adjusted for all that is told of these two: the metrics and high intention.
     """
 
     metric: Metric | None
@@ -106,6 +109,7 @@ class Evaluation(Record):
     """
 
     scenarios: int
+    scripts: int
     trials: int
     seed: int
     languages: tuple[Language, ...]
@@ -129,3 +133,17 @@ class Evaluation(Record):
     def cell(self, system: str, metric: Metric) -> Cell:
         """The cell of Table 2."""
         return next(cell for cell in self.cells if (cell.system, cell.metric) == (system, metric))
+
+
+def ranking(cells: Sequence[Cell]) -> dict[str, str]:
+    """The best systems in a metric in bold and the second best underlined, as the paper has it; equal ones share."""
+    values = sorted({round(cell.rate.value, 4) for cell in cells if cell.rate}, reverse=True)
+    style = dict(zip(values, PLACES, strict=False))
+    return {cell.system: style.get(round(cell.rate.value, 4), "") for cell in cells if cell.rate}
+
+
+def finding(one: Difference) -> str:
+    """Which of the two is better, or that they are not told apart."""
+    if not one.told_apart:
+        return "not told apart"
+    return f"{one.treatment if one.comparison.difference > 0 else one.baseline} is better"

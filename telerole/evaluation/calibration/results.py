@@ -8,6 +8,7 @@ from telerole.evaluation.judge.questions import Metric
 from telerole.evaluation.statistics.agreement import Accuracy
 from telerole.evaluation.statistics.intervals import Estimate, Interval
 from telerole.records import Record
+from telerole.session import Usage
 
 Fault = Literal[
     "contradiction",
@@ -32,8 +33,10 @@ class Detection(Record):
     """One judge (or `PANEL`, the majority) at one metric: good sessions with its fault planted, and without.
 
     `detected` is the share of the sessions with the fault that were given a 0, `false_alarms` that of the sessions
-    without; None where no verdict came. `gain` is the interval of their difference. `missing` counts verdicts that did
-    not come, of both.
+    without; None where no verdict came. `gain` is Newcombe's interval of their difference at a level at which those of
+    all detections of a calibration hold together, 1 - 0.02 / how many there are (Bonferroni). It takes sessions with
+    the fault for independent of those without, which makes it too long rather than too short. `missing` counts verdicts
+    that did not come, of both.
     """
 
     judge: str
@@ -51,10 +54,14 @@ class Detection(Record):
 
 
 class Calibration(Record):
-    """What judges make of planted faults: a `Detection` for each judge and metric, the panel's last."""
+    """What judges make of planted faults: a `Detection` for each judge and metric, the panel's last.
+
+    `sessions` counts the good ones, `usage` is what all verdicts cost.
+    """
 
     sessions: int
     detections: tuple[Detection, ...]
+    usage: Usage = Usage()
 
 
 class AgainstPeople(Record):

@@ -102,6 +102,11 @@ async def ajudge(
     return Judged(verdicts=tuple(one.verdict(kept) for one in hearings), warnings=warnings)
 
 
+def panel_of(judges: Judge | Sequence[Judge]) -> list[Judge]:
+    """The judges as a list, one alone too."""
+    return list(judges) if isinstance(judges, Sequence) and not isinstance(judges, str) else [judges]
+
+
 def _example(session: Session | Triplet | Example) -> Example:
     if isinstance(session, Triplet):
         return Example.of(session)
@@ -134,10 +139,10 @@ async def _panel(
     judges: Judge | Sequence[Judge], budget: Budget, cassette: Cassette | None
 ) -> AsyncIterator[list[Backend]]:
     """The judges, ready to be asked, on one budget; closed afterwards where they were opened here."""
-    listed = list(judges) if isinstance(judges, Sequence) and not isinstance(judges, str) else [judges]
     chairs = Chairs(budget=budget, cassette=cassette)
     async with AsyncExitStack() as stack:
-        panel = [await stack.enter_async_context(model_at_work(one, "judge sessions", chairs)) for one in listed]
+        each = [model_at_work(one, "judge sessions", chairs) for one in panel_of(judges)]
+        panel = [await stack.enter_async_context(one) for one in each]
         if not panel:
             raise InputError("there is no judge")
         _once("judges", [model.name for model in panel])

@@ -21,6 +21,15 @@ Metric = Literal[
     "consistency", "repetition", "conversationality", "diversity", "strategy_following", "knowledge_grounding"
 ]
 METRICS: tuple[Metric, ...] = get_args(Metric)
+NAMES: dict[Metric, str] = {
+    "consistency": "Consistency",
+    "repetition": "Repetition",
+    "conversationality": "Conversationality",
+    "diversity": "Diversity",
+    "strategy_following": "Strategy-following",
+    "knowledge_grounding": "Knowledge-grounding",
+}
+"""As the paper spells them."""
 INFORMED: frozenset[Metric] = frozenset({"strategy_following", "knowledge_grounding"})
 PLACES: Mapping[Metric, Literal[1, 2]] = {"repetition": 2, "diversity": 2}
 """In how many turns a fault shows: what is the same twice can be seen in two only."""

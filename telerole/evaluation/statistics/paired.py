@@ -8,7 +8,7 @@ import numpy as np
 
 from telerole.errors import InputError
 from telerole.evaluation.statistics.clusters import Scores
-from telerole.evaluation.statistics.intervals import LEVEL, Interval, recovered, wilson
+from telerole.evaluation.statistics.intervals import LEVEL, Estimate, Interval, recovered, wilson
 from telerole.records import Record
 
 if TYPE_CHECKING:
@@ -49,6 +49,18 @@ def compare_means(baseline: Scores, treatment: Scores, *, level: float = LEVEL, 
     """Compare two systems by any measure: `cluster_bootstrap` and `sign_flip`."""
     one, two = _paired(baseline, treatment)
     return _comparison(one, two, cluster_bootstrap(baseline, treatment, level=level, seed=seed), seed)
+
+
+def clustered_rate(scores: Scores, level: float = LEVEL) -> Estimate:
+    """One system's rate over scripts, the mean of the scripts' means, with the interval `clustered_interval` gives it.
+
+    `n` counts sessions. Raises `InputError` without a session.
+    """
+    there = {script: values for script, values in scores.items() if values}
+    if not there:
+        raise InputError("a rate needs at least one session")
+    low, high = _wilson(there, level)
+    return Estimate(value=float(_means(there).mean()), low=low, high=high, n=sum(map(len, there.values())))
 
 
 def clustered_interval(baseline: Scores, treatment: Scores, level: float = LEVEL) -> Interval:
@@ -136,7 +148,7 @@ def _wilson(scores: Scores, level: float) -> Interval:
     """Wilson's interval of the mean over scripts, at the effective sample size."""
     means = _means(scores)
     p, scripts, sessions = float(means.mean()), len(means), sum(map(len, scores.values()))
-    variance = float(means.var(ddof=1)) / scripts
+    variance = float(means.var(ddof=1)) / scripts if scripts > 1 else 0.0
     effective = min(max(p * (1 - p) / variance, scripts), sessions) if variance else sessions
     return wilson(p * effective, effective, level)
 

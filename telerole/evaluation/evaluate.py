@@ -1,0 +1,281 @@
+"""`evaluate`: candidates, scenarios, merchants and judges in; the paper's Table 2 out, with what it rests on (5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from telerole import journal, loop
+from telerole.backends.budget import Budget
+from telerole.backends.cassette import Cassette
+from telerole.chairs import Chair
+from telerole.errors import InputError, nearest
+from telerole.evaluation.calibration.calibrating import acalibrate, good_sessions
+from telerole.evaluation.calibration.labels import against_people, correct
+from telerole.evaluation.calibration.results import Calibration
+from telerole.evaluation.cautions import cautions
+from telerole.evaluation.comparing import Found, cells, differences, found_by, ranks, reliability, scores, share
+from telerole.evaluation.describing import describe
+from telerole.evaluation.judge import METRICS, Judged, Metric, ajudge
+from telerole.evaluation.judge.judging import CONCURRENCY, RETEST, Judge, panel_of
+from telerole.evaluation.played import Label, Played
+from telerole.evaluation.playing import Plays, play
+from telerole.evaluation.results import Evaluation, Merchant
+from telerole.evaluation.statistics.intervals import Estimate, rate
+from telerole.postprocess.filtering import Example
+from telerole.records import LANGUAGES, Language, load
+from telerole.scenario import Scenario
+from telerole.session import Usage
+
+RESULT, VERDICTS = "evaluation.json", "judged.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What playing and judging may use, and how much goes on at once."""
+
+    budget: Budget | None = None
+    cassette: Cassette | None = None
+    concurrency: int | None = None
+    progress: bool = False
+
+
+def evaluate(
+    candidates: Mapping[str, Chair],
+    scenarios: Sequence[Scenario],
+    judges: Judge | Sequence[Judge] = (),
+    *,
+    merchants: Mapping[str, Chair] | None = None,
+    baseline: str = "",
+    metrics: Sequence[Metric] = METRICS,
+    trials: int = 1,
+    seed: int = 0,
+    retest: float = RETEST,
+    calibrate: int = 0,
+    labels: Sequence[Label] = (),
+    out: Path | str | None = None,
+    **tools: Any,
+) -> Evaluation:
+    """Have candidates play the same calls, judge these, and compare (paper 5.2, Table 2).
+
+    `candidates` and `merchants` are chairs by the names that they get here: a SPEC, a `Backend`, an agent, a function.
+    A model among the candidates is put under Eq. 1; ``prompted+SPEC`` is the paper's baseline (PE), the same model
+    under the expert's long prompt. An ablation is one more candidate. Each plays every scenario `trials` times with
+    each merchant (one that is offline, unless said), under the same moods and disturbances. `held_out` gives scenarios.
+
+    The `judges`, a panel where they are several, say yes or no to each of the `metrics`, to a share `retest` twice.
+    Without one, outcomes and measures are compared alone. `calibrate` good calls of each language played are judged
+    with faults planted in them and without, so that one knows what the verdicts are worth. `labels` by people correct
+    the rates. The others are compared with the `baseline` first, the first candidate unless said.
+
+    `out` is a folder, ``<candidate>/<merchant>/`` a run in it, ``verdicts`` what was judged: the same call goes on
+    where it was stopped, plays nothing and asks nothing twice, and may name more candidates, judges or metrics.
+    `tools` are `budget`, `cassette`, `concurrency` and `progress`.
+
+    Raises `InputError` for what is no candidate, merchant, scenario, judge or label, and where nothing was finished.
+    """
+    return loop.wait(
+        aevaluate(
+            candidates,
+            scenarios,
+            judges,
+            merchants=merchants,
+            baseline=baseline,
+            metrics=metrics,
+            trials=trials,
+            seed=seed,
+            retest=retest,
+            calibrate=calibrate,
+            labels=labels,
+            out=out,
+            **tools,
+        )
+    )
+
+
+async def aevaluate(
+    candidates: Mapping[str, Chair],
+    scenarios: Sequence[Scenario],
+    judges: Judge | Sequence[Judge] = (),
+    *,
+    merchants: Mapping[str, Chair] | None = None,
+    baseline: str = "",
+    metrics: Sequence[Metric] = METRICS,
+    trials: int = 1,
+    seed: int = 0,
+    retest: float = RETEST,
+    calibrate: int = 0,
+    labels: Sequence[Label] = (),
+    out: Path | str | None = None,
+    **tools: Any,
+) -> Evaluation:
+    """`evaluate` for callers with a loop."""
+    means, path = Tools(**tools), Path(out) if out is not None else None
+    panel = panel_of(judges)
+    plays = await play(
+        _first(candidates, baseline),
+        merchants or {"offline": "offline"},
+        scenarios,
+        trials=trials,
+        seed=seed,
+        out=path,
+        concurrency=means.concurrency,
+        progress=means.progress,
+        budget=means.budget,
+        cassette=means.cassette,
+    )
+    spoken = [language for language in LANGUAGES if any(one.language == language for one in scenarios)]
+    judged = await _judge(plays, panel, metrics, seed, retest, path, means) if panel else None
+    calibration = await _calibrate(spoken, calibrate, panel, metrics, seed, path, means) if panel else None
+    result = compare(plays, judged, metrics if panel else (), labels, calibration, seed=seed, trials=trials)
+    if path:
+        journal.replace(path / VERDICTS, [journal.line(judged or Judged(verdicts=()))])
+        journal.replace(path / RESULT, [journal.line(result)])
+    return result
+
+
+def compare(
+    plays: Sequence[Plays],
+    judged: Judged | None,
+    metrics: Sequence[Metric],
+    labels: Sequence[Label] = (),
+    calibration: Calibration | None = None,
+    *,
+    seed: int = 0,
+    trials: int = 1,
+) -> Evaluation:
+    """Every figure of an evaluation, from calls that were played and what was judged of them."""
+    by_system: dict[str, list[Plays]] = {}
+    for each in plays:
+        by_system.setdefault(each.system, []).append(each)
+    systems = {name: [one for each in group for one in each.played] for name, group in by_system.items()}
+    if empty := [name for name, played in systems.items() if not played]:
+        raise InputError(f"{empty[0]}: no call was finished, so there is nothing to compare; failures.jsonl says why")
+    found, everything = found_by(judged), [one for played in systems.values() for one in played]
+    table = tuple(cells(systems, metrics, found))
+    decisions = judged.decisions if judged else ()
+    result = Evaluation(
+        scenarios=len({one.example.session.scenario_id for one in everything}),
+        scripts=len({one.script for one in everything}),
+        trials=trials,
+        seed=seed,
+        languages=_languages(everything),
+        baseline=next(iter(systems)),
+        merchants=tuple(
+            {each.merchant: Merchant(name=each.merchant, played_by=each.called) for each in plays}.values()
+        ),
+        systems=tuple(describe(group, seed) for group in by_system.values()),
+        judges=tuple(dict.fromkeys(one.judge for one in judged.verdicts)) if judged else (),
+        metrics=tuple(metrics),
+        cells=table,
+        differences=tuple(differences(systems, metrics, found, seed)),
+        reliability=tuple(reliability(systems, metrics, found)) if metrics else (),
+        ranks=tuple(ranks(table, _high_intention(systems, found))),
+        coverage=judged.coverage() if judged else None,
+        flips=_flips(judged),
+        judging=judged.usage if judged else Usage(),
+        calibration=calibration,
+        people=tuple(against_people(everything, decisions, labels)) if labels else (),
+        corrected=tuple(correct(everything, decisions, labels)) if labels else (),
+    )
+    return result.model_copy(update={"warnings": (*(judged.warnings if judged else ()), *cautions(result))})
+
+
+def read_evaluation(path: Path | str) -> Evaluation:
+    """What an evaluation in that folder came to; raises `InputError` where there is none."""
+    return load(Path(path) / RESULT, Evaluation)[0]
+
+
+def read_verdicts(path: Path | str) -> Judged:
+    """What was judged in the evaluation in that folder, each verdict under its session's `Played.id`."""
+    return load(Path(path) / VERDICTS, Judged)[0]
+
+
+def _first(candidates: Mapping[str, Chair], baseline: str) -> dict[str, Chair]:
+    """The candidates, the baseline first."""
+    if baseline and baseline not in candidates:
+        raise InputError(f"baseline: {baseline!r} is no candidate{nearest(baseline, candidates)}")
+    return {**({baseline: candidates[baseline]} if baseline else {}), **candidates}
+
+
+async def _judge(
+    plays: Sequence[Plays],
+    panel: Sequence[Judge],
+    metrics: Sequence[Metric],
+    seed: int,
+    retest: float,
+    out: Path | None,
+    means: Tools,
+) -> Judged:
+    # Systems in turn, so that where a budget ends none of them loses more verdicts than another.
+    in_turn = [one for group in zip_longest(*(each.played for each in plays)) for one in group if one]
+    if not in_turn:
+        raise InputError("no call was finished, so there is nothing to judge; failures.jsonl says why")
+    return await ajudge(
+        [judged_as(one) for one in in_turn],
+        panel,
+        metrics=metrics,
+        seed=seed,
+        retest=retest,
+        out=out / "verdicts" if out else None,
+        **_asking(means),
+    )
+
+
+def judged_as(one: Played) -> Example:
+    """The session under the name that it has in an evaluation; a judge sees neither."""
+    return replace(one.example, session=one.example.session.model_copy(update={"id": one.id}))
+
+
+async def _calibrate(
+    languages: Sequence[Language],
+    count: int,
+    panel: Sequence[Judge],
+    metrics: Sequence[Metric],
+    seed: int,
+    out: Path | None,
+    means: Tools,
+) -> Calibration | None:
+    if not count:
+        return None
+    good = [one for language in languages for one in good_sessions(language, count, seed)]
+    return await acalibrate(
+        good, panel, metrics=metrics, seed=seed, out=out / "calibration" if out else None, **_asking(means)
+    )
+
+
+def _asking(means: Tools) -> dict[str, Any]:
+    return {
+        "budget": means.budget,
+        "cassette": means.cassette,
+        "concurrency": means.concurrency or CONCURRENCY,
+        "progress": means.progress,
+    }
+
+
+def _languages(played: Sequence[Played]) -> tuple[Language, ...]:
+    found = {one.example.session.language for one in played}
+    return tuple(language for language in LANGUAGES if language in found)
+
+
+def _high_intention(systems: Mapping[str, Sequence[Played]], found: Found) -> dict[str, dict[str, Estimate | None]]:
+    """Each system's rate of high intention with each merchant."""
+
+    def rates(played: Sequence[Played]) -> Iterator[tuple[str, Estimate | None]]:
+        for name in dict.fromkeys(one.merchant for one in played):
+            yield name, share(scores((one.script, found(one, None)) for one in played if one.merchant == name))
+
+    return {system: dict(rates(played)) for system, played in systems.items()}
+
+
+def _merchants(plays: Sequence[Plays]) -> tuple[Merchant, ...]:
+    called = {each.merchant: each.called for each in plays}
+    return tuple(Merchant(name=name, played_by=played_by) for name, played_by in called.items())
+
+
+def _flips(judged: Judged | None) -> Estimate | None:
+    flips = judged.flips() if judged else None
+    return rate(flips.flips, flips.pairs) if flips and flips.pairs else None

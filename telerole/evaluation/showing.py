@@ -1,0 +1,121 @@
+"""An evaluation as the command line prints it: Table 2, differences, outcomes, and what to beware of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from telerole.evaluation.judge.questions import NAMES
+from telerole.evaluation.results import Cell, Evaluation, finding, ranking
+from telerole.evaluation.statistics.intervals import Estimate
+from telerole.outcome import OUTCOMES
+from telerole.session import Usage
+
+
+def show_evaluation(console: Console, result: Evaluation) -> None:
+    """All of it that fits on a screen."""
+    if result.metrics:
+        console.print(_table2(result), "best bold, second best underlined; below, the 95 % interval by script and n")
+    console.print(_differences(result))
+    console.print(_outcomes(result))
+    if result.calibration:
+        console.print(_calibration(result))
+    if any(one.tau is not None for one in result.ranks):
+        console.print(_ranks(result))
+    for line in _cost(result):
+        console.print(line, soft_wrap=True)
+    for warning in result.warnings:
+        console.print(Text(f"! {warning}", style="yellow"), soft_wrap=True)
+
+
+def _table2(result: Evaluation) -> Table:
+    """Table 2 on its side: a screen is narrow, and systems are fewer than metrics."""
+    table = Table("share good", *(escape(one.system) for one in result.reliability), show_lines=True)
+    for metric in result.metrics:
+        cells = [result.cell(one.system, metric) for one in result.reliability]
+        styles = ranking(cells)
+        table.add_row(NAMES[metric], *(_cell(cell, styles.get(cell.system, "")) for cell in cells))
+    table.add_row("all of them", *(_rate(one.all_good) for one in result.reliability))
+    sure = [f"pass^{one.k} {one.pass_k:.1%}" if one.pass_k is not None else "–" for one in result.reliability]
+    if any(one.pass_k is not None for one in result.reliability):
+        table.add_row("several calls of a script all good", *sure)
+    return table
+
+
+def _cell(cell: Cell, style: str) -> Text:
+    missing = f"\n{cell.missing} missing" if cell.missing else ""
+    if cell.rate is None:
+        return Text(f"–{missing}")
+    one = cell.rate
+    return Text(f"{one.value:.2%}", style=style) + Text(f"\n{one.low:.1%}–{one.high:.1%}\nn {one.n}{missing}", "dim")
+
+
+def _differences(result: Evaluation) -> Table:
+    table = Table("difference", "in", "by", "95 % interval", "p", "Holm", "finding")
+    for one in result.differences:
+        found = one.comparison
+        table.add_row(
+            Text(f"{one.treatment} – {one.baseline}"),
+            NAMES[one.metric] if one.metric else "high intention",
+            f"{found.difference:+.1%}",
+            f"{found.low:+.1%} to {found.high:+.1%}",
+            f"{found.p:.2g}",
+            f"{one.holm:.2g}",
+            Text(finding(one)),
+        )
+    return table
+
+
+def _outcomes(result: Evaluation) -> Table:
+    table = Table("share of calls", *(escape(one.name) for one in result.systems))
+    for name in OUTCOMES:
+        if any(one.outcomes[name].value for one in result.systems):
+            table.add_row(name, *(_rate(one.outcomes[name]) for one in result.systems))
+    table.add_row("asks for a machine", *(_rate(one.suspected_ai) for one in result.systems))
+    table.add_row("calls", *(str(one.sessions) for one in result.systems))
+    table.add_row("seconds a call", *(f"{one.seconds:.0f}" for one in result.systems))
+    return table
+
+
+def _calibration(result: Evaluation) -> Table:
+    assert result.calibration
+    table = Table("judge", "metric", "planted faults found", "good calls given a 0", "missing", "to be trusted")
+    for one in result.calibration.detections:
+        trusted = "yes" if one.trusted else Text("no", style="red")
+        shares = (_rate(one.detected), _rate(one.false_alarms))
+        table.add_row(Text(one.judge), NAMES[one.metric], *shares, str(one.missing), trusted)
+    return table
+
+
+def _ranks(result: Evaluation) -> Table:
+    table = Table("merchants that order the systems alike", "in", "Kendall's τ")
+    for one in result.ranks:
+        if one.tau is not None:
+            metric = NAMES[one.metric] if one.metric else "high intention"
+            table.add_row(Text(" and ".join(one.merchants)), metric, f"{one.tau:+.2f}")
+    return table
+
+
+def _cost(result: Evaluation) -> Iterator[str]:
+    for system in result.systems:
+        used = [(payer, usage) for payer, usage in system.usage.items() if usage.attempts]
+        if used:
+            parts = ", ".join(f"{payer} {_spent(one)}" for payer, one in used)
+            yield f"{system.name}: {parts}"
+    if result.coverage is not None:
+        one = result.judging
+        again = f"; {result.flips.value:.1%} of {result.flips.n} changed when asked again" if result.flips else ""
+        spent = f", {_spent(one)}" if one.calls else ""
+        yield f"judged by {', '.join(result.judges)}: {result.coverage:.1%} of the verdicts came{spent}{again}"
+
+
+def _spent(usage: Usage) -> str:
+    return f"{usage.calls:,} calls and {usage.prompt_tokens + usage.completion_tokens:,} tokens"
+
+
+def _rate(one: Estimate | None) -> str:
+    return "–" if one is None else f"{one.value:.1%} ({one.low:.0%}–{one.high:.0%})"

@@ -1,0 +1,82 @@
+"""What is measured without a judge, and how long the salesperson's turns are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from telerole.evaluation.measures.names import WORDS, figure
+from telerole.evaluation.results import Evaluation, System
+from telerole.records import Language
+from telerole.report.charts import turn_lengths
+from telerole.report.figures import LANGUAGE_NAMES, NONE
+from telerole.report.shape import Block, Cell, Figure, Section, Statement, Table, columns, plain_table
+from telerole.style import Style, target
+
+REAL = "real talk"
+QUANTILES = {"a quarter has at most": 0.25, "half": 0.5, "three quarters": 0.75, "nine in ten": 0.9}
+
+
+def measures(result: Evaluation) -> Iterator[Section]:
+    """The section of the measures, language by language."""
+    blocks: list[Block] = []
+    for language in result.languages:
+        spoken = [system for system in result.systems if language in system.measures]
+        if spoken:
+            blocks += [_measures(spoken, language), _lengths(spoken, language)]
+            blocks.append(Statement(_source(language)))
+    yield Section("Measures", tuple(blocks))
+
+
+def _measures(systems: Sequence[System], language: Language) -> Table:
+    names = list(dict.fromkeys(name for system in systems for name in system.measures[language]))
+    return plain_table(
+        f"{LANGUAGE_NAMES[language]}: means over calls; words, questions and style are the salesperson's",
+        columns(("Measure",), (system.name for system in systems)),
+        tuple(
+            (Cell(WORDS[name]), *(Cell(figure(name, system.measures[language].get(name))) for system in systems))
+            for name in names
+        ),
+    )
+
+
+def _lengths(systems: Sequence[System], language: Language) -> Figure:
+    unit = "characters" if language == "zh" else "words"
+    lengths = {system.name: system.lengths[language] for system in systems if system.lengths.get(language)}
+    real = target(language, "salesperson").style
+    table = plain_table(
+        f"{LANGUAGE_NAMES[language]}: {unit} of the salesperson's turns",
+        columns(("System",), ("Turns", "Mean", *QUANTILES)),
+        (*(_length(name, counts) for name, counts in lengths.items()), _real(real)),
+    )
+    charts = (turn_lengths(table.caption, lengths, unit, real.median_length),) if lengths else ()
+    return Figure(charts, table)
+
+
+def _length(name: str, counts: Mapping[int, int]) -> tuple[Cell, ...]:
+    turns = sum(counts.values())
+    mean = sum(length * count for length, count in counts.items()) / turns
+    return tuple(
+        map(Cell, (name, f"{turns:,}", f"{mean:.1f}", *(str(_quantile(counts, one)) for one in QUANTILES.values())))
+    )
+
+
+def _quantile(counts: Mapping[int, int], share: float) -> int:
+    """The fewest words that this share of the turns has at most."""
+    so_far, wanted = 0, share * sum(counts.values())
+    for length in sorted(counts):
+        so_far += counts[length]
+        if so_far >= wanted:
+            return length
+    return max(counts)
+
+
+def _real(style: Style) -> tuple[Cell, ...]:
+    known = {"half": f"{style.median_length:g}"}
+    return tuple(
+        map(Cell, (REAL, f"{style.turns:,}", f"{style.length:.1f}", *(known.get(one, NONE) for one in QUANTILES)))
+    )
+
+
+def _source(language: Language) -> str:
+    real = target(language, "salesperson")
+    return f"Real talk: {real.source}, {real.calls} calls; {real.note}."
