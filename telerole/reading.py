@@ -57,6 +57,23 @@ def takes_up(about: str, text: str, language: Language) -> bool:
     return granted or (about in cues and cues[about].search(lowered) is not None)
 
 
+def addresses(text: str, language: Language) -> bool:
+    """Whether a salesperson's line speaks of the merchant, the call or the trade: a reply does, small talk does not."""
+    return _cue("addresses", language).search(text.lower()) is not None
+
+
+@lru_cache(maxsize=65536)
+def topics(question: str, language: Language) -> frozenset[str]:
+    """What a question to a merchant is about, in whatever words: `persona.Topic`, and others such as ``returns``.
+
+    An offer, though it ends with a question mark, is about nothing: it asks for a yes and for no fact.
+    """
+    lowered = question.lower()
+    if _cue("offers", language).search(lowered):
+        return frozenset()
+    return frozenset(topic for topic, cue in _topics(language).items() if cue.search(lowered))
+
+
 def slips(kind: str, text: str, language: Language) -> bool:
     """Whether the line shows a sign of what nobody in that chair says: a role's, or ``thoughts`` that leaked."""
     return _slips(language)[kind].search(text.lower()) is not None
@@ -96,6 +113,16 @@ def _noticed(language: Language) -> list[tuple[Event, re.Pattern[str]]]:
 @cache
 def _slips(language: Language) -> dict[str, re.Pattern[str]]:
     return {kind: _either(patterns) for kind, patterns in _data(language)["slips"].items()}
+
+
+@cache
+def _cue(name: str, language: Language) -> re.Pattern[str]:
+    return re.compile(_data(language)[name])
+
+
+@cache
+def _topics(language: Language) -> dict[str, re.Pattern[str]]:
+    return {topic: re.compile(pattern) for topic, pattern in _data(language)["topics"].items()}
 
 
 @cache

@@ -11,6 +11,7 @@ from random import Random
 from typing import NamedTuple
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -38,7 +39,9 @@ from telerole.evaluation.measures import (
     style_gap,
     turn_lengths,
 )
+from telerole.lines import TOPICS
 from telerole.postprocess.filtering import Example
+from telerole.reading import sentences, topics
 from telerole.records import LANGUAGES, Language
 from telerole.session import End, EndReason, Turn, speaker_at
 from telerole.style import FIGURES, target
@@ -86,12 +89,25 @@ def test_one_of_four_turns_that_repeats_another_is_a_quarter(language: Language)
         ("zh", ("您做过出口没有？", "没有，就做国内。", "哦。那国外的单子您以前接过没有？"), 1),
         ("zh", ("您做过出口没有？", "你哪位啊？", "我小林。那国外的单子您以前接过没有？"), 0),
         ("zh", ("您做过出口没有？", "没做过。", "那店里的事，您一个人说了算吗？"), 0),
+        ("en", ("Do you get many sent back?", "Hardly any.", "And what are your returns like?"), 1),
+        ("en", ("Do you get many sent back?", "Hardly any.", "Shall I show you how others do returns?"), 0),
+        ("zh", ("您家退货多不多？", "不多。", "那客人退回来的，一个月有几件？"), 1),
+        ("zh", ("您家退货多不多？", "不多。", "那退货这块我帮您弄，好不好？"), 0),
     ],
 )
 def test_a_question_counts_as_asked_again_once_it_was_answered_in_whatever_words(
     language: Language, lines: tuple[str, ...], times: int
 ) -> None:
     assert asked_again(call(language, *lines), "salesperson") == times
+
+
+def test_every_question_of_the_librarys_strategies_is_known_for_its_topic(catalog: Catalog) -> None:
+    strategies = [one.filled_strategy for one in catalog.sample(300, seed=1)]
+    steps = [(step, one.language) for one in strategies for step in one.flow if step.asks]
+    asked = {(step.asks, line, language) for step, language in steps for line in step.say}
+    assert {topic for topic, _, _ in asked} == set(TOPICS)
+    for topic, line, language in asked:
+        assert topic in {each for sentence in sentences(line) for each in topics(sentence, language)}, line
 
 
 def test_the_style_gap_is_nothing_for_real_talk_and_half_where_every_figure_is_doubled() -> None:
@@ -111,10 +127,12 @@ def test_the_style_gap_is_nothing_for_real_talk_and_half_where_every_figure_is_d
             "I completely understand your concern. Rest assured, we would be happy to assist.",
             "Certainly, yeah, I'd say so.",
         ),
+        ("en", "In the event that you are not satisfied, you just ring me.", "If it's no good, you just ring me."),
         ("zh", "非常感谢您的反馈，我们将为您提供专业的解决方案。", "行，那我给您提供个电话，您记一下。"),
+        ("zh", "倘若不满意，打个电话就行。", "要是不满意，打个电话就行。"),
     ],
 )
-def test_a_turn_with_two_formal_signs_is_bookish_and_one_with_one_is_not(
+def test_two_formal_signs_or_one_written_make_a_turn_bookish_and_one_formal_does_not(
     language: Language, bookish: str, spoken: str
 ) -> None:
     session = call(language, spoken, bookish, bookish, HM[language])
@@ -264,72 +282,7 @@ def test_a_set_that_is_said_twice_is_less_varied(good: list[Example]) -> None:
 # ---- planted faults
 
 AGAIN: dict[Language, str] = {"en": "Well, you know, ", "zh": "嗯，那个，"}
-ASKED: dict[Language, list[tuple[str, str, str]]] = {  # the question, its answer, the question in other words
-    "en": [
-        (
-            "So where are you selling at the moment?",
-            "Saturday market, mostly.",
-            "And what do you sell through, a website?",
-        ),
-        ("Have you ever sold anything abroad?", "Once, to a cousin.", "Do you get orders from overseas at all?"),
-        ("Who looks after the orders?", "Me and my daughter.", "And have you got anybody to help with the parcels?"),
-        ("Who'd have to say yes to this?", "Just me.", "Is that up to you, or does somebody else decide?"),
-        ("When's your busy time of year?", "Run-up to Christmas.", "Which months are the busy ones for you?"),
-        ("How many could you make in a week?", "Forty, if pushed.", "How much could you turn out, say, a month?"),
-    ],
-    "zh": [
-        ("您现在主要在哪儿卖啊？", "就门店跟淘宝。", "那您平时都走哪些渠道？"),
-        ("您这货以前出口过没有？", "没弄过。", "国外的客户您接触过吗？"),
-        ("店里现在几个人在弄？", "就我跟我老婆。", "线上这块有没有专人管啊？"),
-        ("这个事您自己能定吗？", "能，我说了算。", "那是您拍板，还是得跟家里人商量？"),
-        ("您这行什么时候是旺季？", "下半年忙些。", "一年里头哪几个月单子最多？"),
-        ("您一个月能出多少货？", "千把件吧。", "要是单子多了，您这边产能跟得上吗？"),
-    ],
-}
-BOOKISH: dict[Language, list[str]] = {
-    "en": [
-        "I completely understand your concern, and I would like to assure you that our team is happy to assist.",
-        "That's an excellent question. Our comprehensive programme is designed to enhance your visibility.",
-        "Thank you for sharing that with me. I truly appreciate your time and your valuable feedback.",
-        "Furthermore, our platform provides a wide range of tailored solutions in order to optimize your listings.",
-        "Please do not hesitate to reach out should you require any additional information regarding the programme.",
-        "Firstly, participation is entirely voluntary; secondly, our specialists will ensure a seamless experience.",
-        "We would be delighted to facilitate an introduction at your earliest convenience.",
-        "I look forward to the opportunity of working with you, and I wish you a wonderful day ahead.",
-    ],
-    "zh": [
-        "非常感谢您的反馈，针对您提到的顾虑，我们将为您提供全方位的解决方案。",
-        "您的担忧我完全理解，我们平台致力于帮助商家提升曝光，实现共赢。",
-        "首先，该活动无需任何前期投入；其次，我们将安排专业的团队协助您进行对接。",
-        "对此您可以放心，平台旨在为优质商家打造高效便捷的出海渠道。",
-        "如有任何疑问，欢迎您随时与我联系，我将竭诚为您服务。",
-        "基于您目前的经营情况，我建议您进一步了解相关政策，以便做出合理的决定。",
-        "能够与您沟通是我的荣幸，期待与贵公司建立长期稳定的合作关系。",
-        "我们不仅拥有丰富的买家资源，并且能够根据您的需求量身定制推广方案。",
-    ],
-}
-CHAT: dict[Language, list[str]] = {
-    "en": [
-        "It's been so hot over here, honestly, the kids won't eat anything but ice lollies all day.",
-        "I saw that film last week, you know, the one with the dog, and I cried the whole way home.",
-        "My cat went off the balcony on Tuesday, would you believe, and landed in next door's washing.",
-        "My mum's taken up ballroom dancing, she drags my dad along every night and now his knee's gone.",
-        "There's a new curry house down our road, by the way, the queue goes right round the corner.",
-        "We went walking with some friends on Sunday and it poured, we all came back like drowned rats.",
-    ],
-    "zh": [
-        "哎哟，说到天气，我们这边这两天热得人都不想出门，家里小孩天天闹着要吃冰棍。",
-        "我上个礼拜刚去看了那个新上的电影，别说，拍得还真挺热闹的。",
-        "我家那只猫前两天从阳台上跳下去了，幸好楼下有个雨棚接着，吓死我了。",
-        "我妈最近迷上了跳广场舞，天天晚上拉着我爸去，膝盖都跳疼了。",
-        "您听说没有，隔壁那条街新开了家羊肉馆，排队排得老长老长的。",
-        "我周末跟几个朋友去爬山，爬到半山腰下起雨来了，一个个淋得跟落汤鸡似的。",
-    ],
-}
-REPLIES: dict[Language, list[str]] = {
-    "en": ["Ha, really.", "Oh, right.", "Mm, funny that."],
-    "zh": ["哈哈，是嘛。", "哦，这样啊。", "嗯，那挺有意思。"],
-}
+FAULTY = yaml.safe_load((Path(__file__).parent / "planted_faults.yaml").read_text(encoding="utf-8"))
 BYES: dict[Language, list[str]] = {
     "en": ["Right, thanks, bye.", "Bye now.", "Take care.", "You too, bye-bye.", "Have a good day.", "Bye."],
     "zh": ["好嘞，那您忙，再见。", "嗯，再见。", "您忙，拜拜。", "好的好的，拜拜。", "祝您生意兴隆，再见。", "拜拜。"],
@@ -365,28 +318,35 @@ def _line_again(session: Session, random: Random) -> Session:
 
 
 def _question_again(session: Session, random: Random) -> Session:
-    question, answer, _ = random.choice(ASKED[session.language])
+    question, answer, _ = random.choice(FAULTY["known"]["questions"][session.language])
     at = _a_turn(session, random, room=4)
     return put(put(session, at, question, answer), at + 4, AGAIN[session.language] + question)
 
 
-def _topic_again(session: Session, random: Random) -> Session:
-    question, answer, other = random.choice(ASKED[session.language])
-    at = _a_turn(session, random, room=4)
-    return put(put(session, at, question, answer), at + 4, other)
+def _topic_again(wordings: str) -> Plant:
+    """A question, and after two more turns the same in other words."""
+
+    def plant(session: Session, random: Random) -> Session:
+        question, answer, other = random.choice(FAULTY[wordings]["questions"][session.language])
+        at = _a_turn(session, random, room=4)
+        return put(put(session, at, question, answer), at + 4, other)
+
+    return plant
 
 
-def _bookish(session: Session, random: Random) -> Session:
-    return put(session, _a_turn(session, random), random.choice(BOOKISH[session.language]))
+def _bookish(wordings: str) -> Plant:
+    def plant(session: Session, random: Random) -> Session:
+        return put(session, _a_turn(session, random), random.choice(FAULTY[wordings]["bookish"][session.language]))
+
+    return plant
 
 
-def _chats(turns: int) -> Plant:
+def _chats(turns: int, wordings: str) -> Plant:
     """Small talk for so many turns of the salesperson's, and the merchant's answers to it."""
 
     def plant(session: Session, random: Random) -> Session:
-        language = session.language
-        chat = random.sample(CHAT[language], turns)
-        lines = [line for one in chat for line in (one, random.choice(REPLIES[language]))]
+        chat, replies = (FAULTY[wordings][kind][session.language] for kind in ("chat", "replies"))
+        lines = [line for one in random.sample(chat, turns) for line in (one, random.choice(replies))]
         return put(session, _a_turn(session, random, room=2 * turns), *lines)
 
     return plant
@@ -408,27 +368,29 @@ def _drifted(measured: SessionMeasures) -> float:
 
 
 class Fault(NamedTuple):
-    """A planted fault, the measure of its kind, from which value on that tells a faulty call, and the share found."""
+    """A planted fault, the measure of its kind, and from which value on that tells a faulty call."""
 
     plant: Plant
     of: Callable[[SessionMeasures], float]
     threshold: float
-    least: float = 0.9
 
 
 FAULTS = {
     "a line again": Fault(_line_again, lambda one: one.salesperson.repeated_turns, 0.01),
     "a question again": Fault(_question_again, lambda one: one.salesperson.asked_again, 1),
-    # The cues know 7 of the 12 pairs for what they are.
-    "a question again in other words": Fault(_topic_again, lambda one: one.salesperson.asked_again, 1, least=0.5),
-    # "I look forward to … I wish you a wonderful day ahead" has one sign only.
-    "a bookish turn": Fault(_bookish, lambda one: one.salesperson.bookish_turns, 0.01, least=0.85),
-    "three turns off the plan": Fault(_chats(3), _drifted, 1.5),
-    # One that follows a question, an agreement or a plea to wait is taken for an answer to it.
-    "two turns off the plan": Fault(_chats(2), _drifted, 1.5, least=0.75),
+    "three turns off the plan": Fault(_chats(3, "known"), _drifted, 1.5),
     "goodbyes without end": Fault(_tail, lambda one: one.goodbye_tail, 1),
     "a line out of role": Fault(_leak, lambda one: one.role_faults, 1),
 }
+for wordings in FAULTY:
+    FAULTS |= {
+        f"a question again in other words, {wordings}": Fault(
+            _topic_again(wordings), lambda one: one.salesperson.asked_again, 1
+        ),
+        f"a bookish turn, {wordings}": Fault(_bookish(wordings), lambda one: one.salesperson.bookish_turns, 0.01),
+        f"two turns off the plan, {wordings}": Fault(_chats(2, wordings), _drifted, 1.5),
+    }
+FOUND = 0.9
 FALSE_ALARMS = 0.05
 
 
@@ -449,7 +411,7 @@ def test_a_measure_tells_calls_with_its_fault_from_good_ones(
     found = [fault.of(measure_session(one)) >= fault.threshold for one in planted]
     print(f"\n{language}, {name}: found {sum(found)}/{len(found)}, false alarms {sum(alarms)}/{len(alarms)}")
     assert len(found) >= 50
-    assert sum(found) >= fault.least * len(found)
+    assert sum(found) >= FOUND * len(found)
     assert sum(alarms) <= FALSE_ALARMS * len(alarms)
 
 
@@ -462,6 +424,15 @@ def test_at_most_five_of_a_hundred_real_conversations_repeat_anything(name: str)
     print(f"\n{name}: turns repeated in {sum(again)}/{len(talks)}, questions asked again in {sum(asked)}/{len(talks)}")
     assert sum(again) <= FALSE_ALARMS * len(talks)
     assert sum(asked) <= FALSE_ALARMS * len(talks)
+
+
+@pytest.mark.skipif("TELEROLE_REAL_TALK" not in os.environ, reason="TELEROLE_REAL_TALK names no folder of real talk")
+@pytest.mark.parametrize("name", NAMES)
+def test_at_most_five_of_a_hundred_turns_of_real_conversations_are_bookish(name: str) -> None:
+    alone = [call(one.language, turn.text) for one in sessions(name) for turn in one.turns]
+    bookish = sum(bookish_turns(one, "salesperson") for one in alone)
+    print(f"\n{name}: bookish turns {bookish:.0f}/{len(alone)}")
+    assert bookish <= FALSE_ALARMS * len(alone)
 
 
 def test_the_command_prints_the_measures_of_each_language_and_role(catalog: Catalog, tmp_path: Path) -> None:

@@ -11,15 +11,15 @@ from itertools import combinations
 from statistics import fmean
 
 from telerole.agents.steps import acts_in
-from telerole.lines import OBJECTIONS
 from telerole.outcome import merchant_acts
-from telerole.reading import takes_up, words
+from telerole.reading import addresses, words
 from telerole.records import Language, Record
 from telerole.session import Turn
 from telerole.strategy import Strategy
 
 A_REMARK: dict[Language, int] = {"en": 8, "zh": 12}  # words; a shorter turn is manners, not drift
 SETTLED = ("agree", "defer", "brush_off", "goodbye", "no_time", "scold", "hang_up")
+CHATS = ("digress", "aside")  # acts of the merchant's; going along with them for a turn is courteous
 
 
 class Adherence(Record):
@@ -27,9 +27,9 @@ class Adherence(Record):
 
     `coverage`: steps taken / steps due, where as many steps are due as the salesperson had turns for before the
     merchant settled the matter (at most the whole flow). `order`: 1 minus the share of step pairs taken the wrong way
-    round; None with fewer than two steps. `drift`: the share of the salesperson's turns that take no step, answer
-    nothing and are no courtesy. `return_time`: the mean number of turns from the first such turn to the next step; None
-    without any.
+    round; None with fewer than two steps. `drift`: the share of the salesperson's turns that take no step, speak
+    neither of the merchant nor of the call or the trade (`reading.addresses`), and are no courtesy. `return_time`: the
+    mean number of turns from the first such turn to the next step; None without any.
     """
 
     coverage: float
@@ -67,11 +67,8 @@ def _drifts(turns: Sequence[Turn], index: int, acts: Sequence[str], strategy: St
     language, text = strategy.language, turns[index].text
     if acts or index == 0 or words(text, language) < A_REMARK[language]:
         return False
-    before = merchant_acts(turns[:index], language)[-1]
-    open_matter = before.about if before.act in ("ask", "object", "elaborate") else ""
-    if open_matter and (takes_up(open_matter, text, language) or open_matter not in OBJECTIONS):
-        return False
-    return before.act not in ("agree", "defer", "refuse", "pardon", "busy", "digress", "aside")
+    before = merchant_acts(turns[:index], language)[-1].act
+    return before not in CHATS and not addresses(text, language)
 
 
 def _return_time(drifted: Sequence[bool], steps: Sequence[bool]) -> float | None:

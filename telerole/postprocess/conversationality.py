@@ -74,10 +74,16 @@ def _of_role(session: Session, role: Role) -> Iterator[Figure]:
     language = session.language
     said = [turn.text for turn in session.turns if turn.role == role]
     if style := _style(said, language):
-        formal = sum(1 for _ in shown(sign("conversationality", "formal", language), session, role))
-        yield Figure("formal", role, formal / (style.turns + _spoken(style) + UNSAID))
+        bookish = sum(1 for _ in _bookish(session, role))
+        yield Figure("formal", role, bookish / (style.turns + _spoken(style) + UNSAID))
         yield Figure("length", role, style.length)
         yield Figure("longest", role, max(words(text, language) for text in said))
+
+
+def _bookish(session: Session, role: Role | None) -> Iterator[Evidence]:
+    """The formal words and the written phrases; what is both counts as two."""
+    for kind in ("formal", "written"):
+        yield from shown(sign("conversationality", kind, session.language), session, role)
 
 
 def _style(said: list[str], language: Language) -> Style | None:
@@ -96,7 +102,7 @@ def _spoken(style: Style) -> float:
 def _evidence(figure: Figure, session: Session) -> Iterator[Evidence]:
     """The formal words, else the longest turns of that side."""
     if figure.kind == "formal":
-        yield from shown(sign("conversationality", "formal", session.language), session, figure.role)
+        yield from _bookish(session, figure.role)
     elif figure.role:
         said = [(len(turn.text), n) for n, turn in enumerate(session.turns) if turn.role == figure.role]
         yield from (Evidence(turn=n, text=session.turns[n].text) for _, n in sorted(said, reverse=True))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from telerole.persona import Role
 from telerole.postprocess.repetition import repeats
-from telerole.reading import hear, means, sentences
+from telerole.reading import hear, means, sentences, topics
 from telerole.session import Session
 
 NO_ANSWER = frozenset({"ask", "pardon", "busy", "aside", "digress"})  # what leaves a question as open as it was
@@ -29,9 +29,10 @@ def asked_again(session: Session, role: Role) -> int:
     """How many turns of the role ask what the other side has answered before; from 0, lower is better.
 
     The same question is one in nearly the same words (`postprocess.repetition.repeats`) or, from the salesperson, one
-    for the same topic in any words (`reading.hear`: which topic, such as ``channels``, is asked for). A question is
-    answered where the next turn asks nothing itself, and is heard neither as a pardon, as busy, nor as talk beside it.
-    What is asked again because the merchant had not caught it does not count.
+    for the same topic in any words (`reading.topics`, such as ``channels``), so that a closer question about an answer
+    counts as well; an offer does not. A question is answered where the next turn asks nothing itself, and is heard
+    neither as a pardon, as busy, nor as talk beside it. What is asked again because the merchant had not caught it does
+    not count.
     """
     found = repeats(session.turns, role, session.language)
     by_text = {repeat.again.turn for repeat in found if repeat.question}
@@ -51,8 +52,8 @@ def _topics_again(session: Session) -> Iterator[int]:
 
 
 def _asked(session: Session, index: int) -> set[str]:
-    heard = (hear("salesperson", one, session.language) for one in sentences(session.turns[index].text))
-    return {one.about for one in heard if one.act == "ask"}
+    questions = (one for one in sentences(session.turns[index].text) if one.endswith(("?", "？")))
+    return {topic for one in questions for topic in topics(one, session.language)}
 
 
 def _is_pardon(session: Session, index: int) -> bool:

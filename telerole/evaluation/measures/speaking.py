@@ -14,7 +14,7 @@ from telerole.records import Language
 from telerole.session import Session
 from telerole.style import FIGURES, Style, target
 
-BOOKISH = 2  # formal signs in one turn: a single one is said now and then
+FORMAL = 2  # signs in one turn: a single one is said now and then
 
 
 def style_gap(style: Style, language: Language, role: Role) -> float:
@@ -30,13 +30,11 @@ def style_gap(style: Style, language: Language, role: Role) -> float:
 def bookish_turns(session: Session, role: Role) -> float:
     """The share of the role's turns that are written rather than spoken; from 0 to 1, lower is better (paper A.1).
 
-    A turn is where it has two or more of the formal signs of ``conversationality.<language>.yaml``. 0 where the role
-    has no turn.
+    A turn is where it has one of the written signs of ``conversationality.<language>.yaml`` or two of the formal ones.
+    0 where the role has no turn.
     """
-    formal = sign("conversationality", "formal", session.language)
-    said = [turn.text for turn in session.turns if turn.role == role]
-    bookish = [sum(1 for _ in formal.finditer(plain(text))) >= BOOKISH for text in said]
-    return fmean(bookish) if bookish else 0.0
+    said = [plain(turn.text) for turn in session.turns if turn.role == role]
+    return fmean(_bookish(text, session.language) for text in said) if said else 0.0
 
 
 def turn_lengths(session: Session, role: Role) -> tuple[int, ...]:
@@ -60,6 +58,11 @@ def goodbye_tail(session: Session) -> int:
     """
     shorter = Goodbyes().rewrite(Example(session))
     return len(session.turns) - len(shorter.example.session.turns) if shorter else 0
+
+
+def _bookish(text: str, language: Language) -> bool:
+    written, formal = (sign("conversationality", kind, language) for kind in ("written", "formal"))
+    return written.search(text) is not None or sum(1 for _ in formal.finditer(text)) >= FORMAL
 
 
 def _apart(ours: float, real: float) -> float:
