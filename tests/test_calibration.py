@@ -180,11 +180,8 @@ def test_whatever_the_call_a_planted_one_alternates_and_keeps_its_beginning(
 
 OFF_PLAN = 1.5  # turns
 SHOWS: dict[Fault, tuple[Callable[[SessionMeasures], bool], float]] = {
-    "bookish_turn": (lambda one: one.salesperson.bookish_turns > 0, 0.75),  # some have one sign only
-    "repeated_question": (
-        lambda one: one.salesperson.asked_again > 0,
-        0.1,
-    ),  # of topics the cues do not know: word for word
+    "bookish_turn": (lambda one: one.salesperson.bookish_turns > 0, 0.9),
+    "repeated_question": (lambda one: one.salesperson.asked_again > 0, 0.9),
     "drift": (lambda one: one.adherence is not None and one.adherence.drift * one.salesperson.turns >= OFF_PLAN, 0.9),
     "invented_offer": (lambda one: one.traced is not None and one.traced < 1, 1.0),
 }

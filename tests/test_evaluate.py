@@ -18,12 +18,15 @@ from telerole import Budget, Call, Catalog, Scenario, ScriptedBackend
 from telerole.backends.base import Message, Reply, Sampling
 from telerole.cli import app
 from telerole.errors import Filtered, InputError
+from telerole.evaluation.calibration.ranking import corrected_differences
+from telerole.evaluation.calibration.results import Corrected
 from telerole.evaluation.evaluate import evaluate, read_evaluation, read_verdicts
 from telerole.evaluation.judge import METRICS, Metric
 from telerole.evaluation.played import Label, played_in
 from telerole.evaluation.results import Evaluation
 from telerole.evaluation.sampling import to_read
 from telerole.evaluation.scenarios import held_out
+from telerole.evaluation.statistics import Estimate
 from telerole.prompts import render
 from telerole.records import LANGUAGES
 from telerole.runs import RunFolder
@@ -268,6 +271,7 @@ def test_labels_by_people_correct_the_rates_of_the_system_they_are_of(
     powered = corrected["prediction_powered"].rate
     assert powered
     assert powered.value == pytest.approx(2 / 3)
+    assert result.corrected_differences == ()  # the other system has no label
     with pytest.raises(InputError, match="no/such/session"):
         evaluate(
             {"good": "offline"},
@@ -275,6 +279,19 @@ def test_labels_by_people_correct_the_rates_of_the_system_they_are_of(
             noted([]),
             labels=[Label(session="no/such/session", metric="repetition", good=True)],
         )
+
+
+def test_corrected_rates_are_ranked_only_where_their_difference_does_not_cover_zero() -> None:
+    def put_right(system: str, value: float, half: float) -> Corrected:
+        rate = Estimate(value=value, low=value - half, high=value + half, n=300)
+        return Corrected(system=system, metric="repetition", method="prediction_powered", rate=rate)
+
+    wide, narrow = (
+        list(corrected_differences([put_right("PE", 0.7, half), put_right("TeleBot", 0.8, half)]))
+        for half in (0.08, 0.03)
+    )
+    assert [(one.low < 0, one.told_apart) for one in (*wide, *narrow)] == [(True, False), (False, True)]
+    assert narrow[0].high - narrow[0].difference == pytest.approx(0.03 * 2**0.5)
 
 
 # --- stopped and gone on with

@@ -15,6 +15,7 @@ from telerole.chairs import Chair
 from telerole.errors import InputError, nearest
 from telerole.evaluation.calibration.calibrating import acalibrate, good_sessions
 from telerole.evaluation.calibration.labels import against_people, correct
+from telerole.evaluation.calibration.ranking import corrected_differences
 from telerole.evaluation.calibration.results import Calibration
 from telerole.evaluation.cautions import cautions
 from telerole.evaluation.comparing import Found, cells, differences, found_by, ranks, reliability, scores, share
@@ -157,6 +158,7 @@ def compare(
     found, everything = found_by(judged), [one for played in systems.values() for one in played]
     table = tuple(cells(systems, metrics, found))
     decisions = judged.decisions if judged else ()
+    corrected = tuple(correct(everything, decisions, labels)) if labels else ()
     result = Evaluation(
         scenarios=len({one.example.session.scenario_id for one in everything}),
         scripts=len({one.script for one in everything}),
@@ -179,7 +181,8 @@ def compare(
         judging=judged.usage if judged else Usage(),
         calibration=calibration,
         people=tuple(against_people(everything, decisions, labels)) if labels else (),
-        corrected=tuple(correct(everything, decisions, labels)) if labels else (),
+        corrected=corrected,
+        corrected_differences=tuple(corrected_differences(corrected)),
     )
     return result.model_copy(update={"warnings": (*(judged.warnings if judged else ()), *cautions(result))})
 

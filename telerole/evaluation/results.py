@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from telerole.evaluation.calibration.results import AgainstPeople, Calibration, Corrected
+from telerole.evaluation.calibration.results import AgainstPeople, Calibration, Corrected, CorrectedDifference
 from telerole.evaluation.judge.questions import Metric
 from telerole.evaluation.statistics.intervals import Estimate
 from telerole.evaluation.statistics.paired import Comparison
@@ -128,6 +128,7 @@ class Evaluation(Record):
     calibration: Calibration | None = None
     people: tuple[AgainstPeople, ...] = ()
     corrected: tuple[Corrected, ...] = ()
+    corrected_differences: tuple[CorrectedDifference, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def cell(self, system: str, metric: Metric) -> Cell:

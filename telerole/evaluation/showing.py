@@ -15,6 +15,8 @@ from telerole.evaluation.statistics.intervals import Estimate
 from telerole.outcome import OUTCOMES
 from telerole.session import Usage
 
+METHODS = {"rogan_gladen": "Rogan-Gladen", "prediction_powered": "prediction-powered"}
+
 
 def show_evaluation(console: Console, result: Evaluation) -> None:
     """All of it that fits on a screen."""
@@ -24,6 +26,8 @@ def show_evaluation(console: Console, result: Evaluation) -> None:
     console.print(_outcomes(result))
     if result.calibration:
         console.print(_calibration(result))
+    if result.corrected:
+        console.print(_corrected(result))
     if any(one.tau is not None for one in result.ranks):
         console.print(_ranks(result))
     for line in _cost(result):
@@ -88,6 +92,18 @@ def _calibration(result: Evaluation) -> Table:
         trusted = "yes" if one.trusted else Text("no", style="red")
         shares = (_rate(one.detected), _rate(one.false_alarms))
         table.add_row(Text(one.judge), NAMES[one.metric], *shares, str(one.missing), trusted)
+    return table
+
+
+def _corrected(result: Evaluation) -> Table:
+    table = Table("put right with people's labels", "metric", "by", "rate or difference", "finding")
+    for one in result.corrected:
+        table.add_row(Text(one.system), NAMES[one.metric], METHODS[one.method], _rate(one.rate), Text(one.why_none))
+    for pair in result.corrected_differences:
+        found = f"{pair.difference:+.1%} ({pair.low:+.0%} to {pair.high:+.0%})"
+        apart = "told apart" if pair.told_apart else "not told apart"
+        systems = Text(f"{pair.treatment} – {pair.baseline}")
+        table.add_row(systems, NAMES[pair.metric], METHODS[pair.method], found, apart)
     return table
 
 

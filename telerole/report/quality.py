@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import ceil
 
-from telerole.evaluation.calibration.results import Corrected
+from telerole.evaluation.calibration.results import Corrected, CorrectedDifference
 from telerole.evaluation.judge.questions import METRICS, Metric
 from telerole.evaluation.results import Cell as Rates
 from telerole.evaluation.results import Difference, Evaluation, Reliability
@@ -57,6 +57,8 @@ def table2(judgements: Sequence[Judgements], result: Evaluation | None) -> Itera
             blocks.append(Statement("Verdicts not to be trusted (⚠): nothing is marked as best.", "alarm", names))
     if result and result.corrected:
         blocks.append(_corrected(result.corrected))
+    if result and result.corrected_differences:
+        blocks.append(_apart(result.corrected_differences))
     if result and result.reliability:
         blocks.append(_reliability(result.reliability))
     yield Section("Table 2: rates in six metrics", tuple(blocks))
@@ -115,6 +117,24 @@ def _corrected(corrected: Sequence[Corrected]) -> Table:
                 Cell(one.why_none),
             )
             for one in corrected
+        ),
+    )
+
+
+def _apart(found: Sequence[CorrectedDifference]) -> Table:
+    return plain_table(
+        "Differences of the rates that were put right",
+        columns(("Difference", "Metric", "Method"), ("Points", "95 % interval"), ("Finding",)),
+        tuple(
+            (
+                Cell(f"{one.treatment} − {one.baseline}"),
+                Cell(metric_name(one.metric)),
+                Cell(METHOD_NAMES[one.method]),
+                Cell(points(one.difference)),
+                Cell(f"{points(one.low)} to {points(one.high)}"),
+                Cell("told apart" if one.told_apart else "not told apart: no ranking"),
+            )
+            for one in found
         ),
     )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator
 
 from telerole.errors import InputError, nearest
-from telerole.evaluation.calibration.results import AgainstPeople, Corrected
+from telerole.evaluation.calibration.results import AgainstPeople, Corrected, Method
 from telerole.evaluation.judge.questions import METRICS, Metric
 from telerole.evaluation.judge.results import Decision
 from telerole.evaluation.online.calls import YES_OR_NO, read_csv
@@ -167,7 +167,7 @@ def _powered(system: str, metric: Metric, sample: Sample) -> Corrected:
 def _corrected(
     system: str,
     metric: Metric,
-    method: Literal["rogan_gladen", "prediction_powered"],
+    method: Method,
     sample: Sample,
     estimate: Callable[[], Estimate],
 ) -> Corrected:

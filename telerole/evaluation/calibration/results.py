@@ -82,6 +82,9 @@ class AgainstPeople(Record):
     ac1: Estimate | None
 
 
+Method = Literal["rogan_gladen", "prediction_powered"]
+
+
 class Corrected(Record):
     """A system's rate in one metric put right with labels, or why that cannot be done (`why_none`).
 
@@ -91,6 +94,23 @@ class Corrected(Record):
 
     system: str
     metric: Metric
-    method: Literal["rogan_gladen", "prediction_powered"]
+    method: Method
     rate: Estimate | None
     why_none: str = ""
+
+
+class CorrectedDifference(Record):
+    """Two systems' corrected rates in one metric, by one method: treatment - baseline, with its interval."""
+
+    metric: Metric
+    method: Method
+    baseline: str
+    treatment: str
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether the interval does not cover 0."""
+        return not self.low <= 0 <= self.high
