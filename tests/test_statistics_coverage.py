@@ -18,6 +18,7 @@ from telerole.evaluation.statistics import (
     always_valid_p,
     cluster_bootstrap,
     clustered_interval,
+    clustered_rate,
     compare_rates,
     fleiss_kappa,
     gwet_ac1,
@@ -106,6 +107,18 @@ def test_the_interval_of_two_systems_on_the_same_scripts_covers(scripts: int, se
             low, high = clustered_interval(*map(scores, nested(rng, scripts, sessions, p1, p2)))
             hits += low <= p2 - p1 <= high
         assert_covers(hits / 500, scripts * sessions * (1 - p2), noise=0.015)
+
+
+@pytest.mark.parametrize("sessions", [1, 3])
+@pytest.mark.parametrize("scripts", [30, 100, 300])
+def test_the_interval_of_one_systems_rate_over_scripts_covers(scripts: int, sessions: int) -> None:
+    rng = np.random.default_rng(scripts + sessions)
+    for p in (0.5, 0.7, 0.8, 0.9, 0.95):
+        hits = 0
+        for _ in range(800):
+            found = clustered_rate(scores(nested(rng, scripts, sessions, p, p)[0]))
+            hits += found.low <= p <= found.high
+        assert_covers(hits / 800, scripts * sessions * (1 - p), noise=0.015)
 
 
 @pytest.mark.parametrize("scripts", [50, 150])
