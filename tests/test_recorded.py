@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from telerole import Cassette, Catalog, QAPair, Script, Triplet
+from telerole.evaluation.calibration import calibrate
 from telerole.evaluation.judge import judge
 from telerole.postprocess.chain import Chain
 from telerole.postprocess.cleaning import clean
@@ -50,7 +51,7 @@ def scored(extracted: TripletFolder) -> Scored:
 
 
 def test_the_recordings_say_that_a_person_stood_in_for_the_model() -> None:
-    for name in ("extraction", "completion"):
+    for name in ("extraction", "completion", "calibration"):
         assert "A person stood in" in Cassette(RECORDED / f"{name}.jsonl", mode="replay").header.provenance
 
 
@@ -133,3 +134,13 @@ def test_the_judge_finds_each_planted_fault_by_the_metric_it_belongs_to_and_leav
         assert (f"{language}-fault-1", "knowledge_grounding") not in bad
     good = {metric for session, metric in bad if "fault" not in session}
     assert not good & {"repetition", "conversationality", "diversity"}
+
+
+def test_the_judge_finds_every_fault_that_calibration_plants_and_its_strictness_with_good_calls_shows() -> None:
+    good = load(RECORDED / "calibrated.jsonl", Triplet)
+    found = calibrate(good, Cassette(RECORDED / "calibration.jsonl", mode="replay"), seed=5)
+    assert [one.detected and (one.detected.value, one.detected.n) for one in found.detections] == [(1, 2)] * 6
+    alarms = {one.metric: one.false_alarms.value for one in found.detections if one.false_alarms}
+    # Calls as experts had them: one promises photographs, one leaves out a condition, one gives up at a soft no.
+    assert {metric for metric, share in alarms.items() if share} == {"strategy_following", "knowledge_grounding"}
+    assert not any(one.trusted for one in found.detections)  # two calls are too few to trust anybody
