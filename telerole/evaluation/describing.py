@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
-from telerole.evaluation.comparing import scores
 from telerole.evaluation.measures import (
     fair_distinct,
     means,
@@ -17,6 +16,7 @@ from telerole.evaluation.measures import (
 )
 from telerole.evaluation.played import Played
 from telerole.evaluation.playing import Plays
+from telerole.evaluation.rates import scores
 from telerole.evaluation.results import System
 from telerole.evaluation.statistics.intervals import Estimate
 from telerole.evaluation.statistics.paired import clustered_rate

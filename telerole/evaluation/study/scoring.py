@@ -7,10 +7,10 @@ from itertools import combinations
 from statistics import fmean
 
 from telerole.errors import InputError
-from telerole.evaluation.comparing import scores, share
 from telerole.evaluation.judge.questions import Metric
 from telerole.evaluation.judge.results import Decision
 from telerole.evaluation.played import Label
+from telerole.evaluation.rates import scores, share
 from telerole.evaluation.results import Cell, Difference
 from telerole.evaluation.statistics.agreement import agreement
 from telerole.evaluation.statistics.clusters import Scores
