@@ -9,9 +9,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from telerole import Budget, Call, Catalog, Scenario, ScriptedBackend
@@ -26,6 +28,7 @@ from telerole.evaluation.played import Label, played_in
 from telerole.evaluation.results import Evaluation
 from telerole.evaluation.sampling import to_read
 from telerole.evaluation.scenarios import held_out
+from telerole.evaluation.showing import show_evaluation
 from telerole.evaluation.statistics import Estimate
 from telerole.prompts import render
 from telerole.records import LANGUAGES
@@ -300,14 +303,14 @@ def test_corrected_rates_are_ranked_only_where_their_difference_does_not_cover_z
 def test_a_spent_budget_loses_no_system_more_verdicts_than_another_and_the_rest_is_asked_later(
     scenarios: list[Scenario], tmp_path: Path
 ) -> None:
-    how = {"candidates": {"a": "offline", "b": "offline:pushy"}, "scenarios": scenarios, "out": tmp_path / "e"}
+    two = {"a": "offline", "b": "offline:pushy"}
     first: list[str] = []
-    cut = evaluate(**how, judges=noted(first), budget=Budget(calls=70), retest=0)  # type: ignore[arg-type]
+    cut = evaluate(two, scenarios, noted(first), budget=Budget(calls=70), retest=0, out=tmp_path / "e")
     missing = {system: sum(cell.missing for cell in cut.cells if cell.system == system) for system in ("a", "b")}
     assert 0 < sum(missing.values()) <= 2 * 12 * 6 - 70  # the same words in two calls are one question
     assert abs(missing["a"] - missing["b"]) <= 6
     later: list[str] = []
-    whole = evaluate(**how, judges=noted(later), retest=0)  # type: ignore[arg-type]
+    whole = evaluate(two, scenarios, noted(later), retest=0, out=tmp_path / "e")
     assert (len(first), whole.coverage) == (70, 1)
     assert 0 < len(later) <= 2 * 12 * 6 - 70
     assert read_evaluation(tmp_path / "e") == whole
@@ -393,6 +396,17 @@ def test_the_calls_to_read_are_those_with_most_faults_of_every_system_in_both_la
     assert {one.example.session.language for one, _ in chosen[:2]} == {"en", "zh"}
     assert all(any(said.verdict is False for said in verdicts) for one, verdicts in chosen[:2])
     assert all(said.session == one.id for one, verdicts in chosen for said in verdicts)
+
+
+def test_the_screen_ranks_nobody_by_verdicts_that_cannot_be_trusted(compared: tuple[Evaluation, Path]) -> None:
+    result, _ = compared  # the judge knows brochures, and none of the planted faults
+    (apart,) = (one for one in result.differences if one.metric == "conversationality")
+    assert apart.told_apart
+    screen = Console(width=200, record=True, file=StringIO())
+    show_evaluation(screen, result)
+    (row,) = (line for line in screen.export_text().splitlines() if "brochure – good" in line and "Convers" in line)
+    assert "not to be trusted" in row
+    assert "better" not in row
 
 
 class Marks(HTMLParser):

@@ -31,12 +31,12 @@ from telerole.evaluation.statistics.paired import Comparison
 from telerole.evaluation.study.results import MetricAgreement, RaterEffect, RaterScore, StudyScore
 from telerole.outcome import OUTCOMES
 from telerole.postprocess.filtering import Evidence, Example
-from telerole.postprocess.quoting import Quote, misquoted
+from telerole.postprocess.quoting import Quote, misquoted, place
 from telerole.postprocess.results import Funnel, Stage
 from telerole.records import Language
 from telerole.report import Shown, html, markdown, write_report
 from telerole.report.contents import contents
-from telerole.report.evidence import pieces, place
+from telerole.report.evidence import pieces
 from telerole.report.shape import Call as ACall
 from telerole.report.shape import Chart, Figure, Points, Report, Statement, Table
 from telerole.report.visible import visible

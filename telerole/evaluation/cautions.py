@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from telerole.evaluation.calibration.results import Detection
 from telerole.evaluation.judge.questions import NAMES
 from telerole.evaluation.results import Evaluation
+from telerole.evaluation.trust import by_chance, missed, unlike
 
 FEW_SCRIPTS = 30  # intervals by script cover as said from so many on
 COVERED = 0.95
@@ -17,12 +17,10 @@ def cautions(result: Evaluation) -> Iterator[str]:
     """One sentence for each thing that makes the figures mean less than they seem to."""
     for detection in result.calibration.detections if result.calibration else ():
         if not detection.trusted:
-            yield _untrusted(detection)
+            yield f"verdicts in {NAMES[detection.metric]} cannot be trusted: {missed(detection)}"
     for against in result.people:
-        q1, q0 = against.accuracy.sensitivity, against.accuracy.specificity
-        if q1 and q0 and q1.value + q0.value <= 1:
-            of = f" of {against.system}" if against.system else ""
-            yield f"against people, the judge does no better than chance in {NAMES[against.metric]}{of}"
+        if by_chance(against):
+            yield f"verdicts in {NAMES[against.metric]} cannot be trusted: {unlike(against)}"
     if result.judges and result.coverage is not None and result.coverage < COVERED:
         yield f"only {result.coverage:.1%} of the verdicts came; what is missing counts neither as good nor as bad"
     if result.flips and result.flips.value > UNSTEADY:
@@ -36,12 +34,3 @@ def cautions(result: Evaluation) -> Iterator[str]:
         yield f"{result.scripts} scripts are few: intervals cover as said from {FEW_SCRIPTS} on"
     if len(result.merchants) == 1:
         yield "one merchant only: with another one the systems may rank differently"
-
-
-def _untrusted(detection: Detection) -> str:
-    found = "nothing" if detection.detected is None else f"{detection.detected.value:.0%}"
-    alarms = "no verdict" if detection.false_alarms is None else f"{detection.false_alarms.value:.0%}"
-    return (
-        f"{detection.judge} cannot be trusted in {NAMES[detection.metric]}: it finds {found} of the planted faults and "
-        f"gives {alarms} of the good calls a 0"
-    )

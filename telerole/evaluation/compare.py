@@ -48,9 +48,7 @@ def compare(
         seed=seed,
         languages=_languages(everything),
         baseline=next(iter(systems)),
-        merchants=tuple(
-            {each.merchant: Merchant(name=each.merchant, played_by=each.called) for each in plays}.values()
-        ),
+        merchants=_merchants(plays),
         systems=tuple(describe(group, seed) for group in by_system.values()),
         judges=tuple(dict.fromkeys(one.judge for one in judged.verdicts)) if judged else (),
         metrics=tuple(metrics),

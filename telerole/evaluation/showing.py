@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from telerole.evaluation.judge.questions import NAMES
-from telerole.evaluation.results import Cell, Evaluation, finding, ranking
+from telerole.evaluation.judge.questions import NAMES, Metric
+from telerole.evaluation.results import Cell, Difference, Evaluation, finding, ranking
 from telerole.evaluation.statistics.intervals import Estimate
+from telerole.evaluation.trust import DISTRUSTED, distrust
 from telerole.outcome import OUTCOMES
 from telerole.session import Usage
 
@@ -20,9 +21,12 @@ METHODS = {"rogan_gladen": "Rogan-Gladen", "prediction_powered": "prediction-pow
 
 def show_evaluation(console: Console, result: Evaluation) -> None:
     """All of it that fits on a screen."""
+    distrusted = distrust(result)
     if result.metrics:
-        console.print(_table2(result), "best bold, second best underlined; below, the 95 % interval by script and n")
-    console.print(_differences(result))
+        console.print(
+            _table2(result, distrusted), "best bold, second best underlined; below, the 95 % interval by script and n"
+        )
+    console.print(differences_table(result.differences, distrusted))
     console.print(_outcomes(result))
     if result.calibration:
         console.print(_calibration(result))
@@ -36,13 +40,14 @@ def show_evaluation(console: Console, result: Evaluation) -> None:
         console.print(Text(f"! {warning}", style="yellow"), soft_wrap=True)
 
 
-def _table2(result: Evaluation) -> Table:
-    """Table 2 on its side: a screen is narrow, and systems are fewer than metrics."""
+def _table2(result: Evaluation, distrusted: Collection[Metric]) -> Table:
+    """Table 2 on its side: a screen is narrow, and systems are fewer than metrics. Nothing `distrusted` is ranked."""
     table = Table("share good", *(escape(one.system) for one in result.reliability), show_lines=True)
     for metric in result.metrics:
         cells = [result.cell(one.system, metric) for one in result.reliability]
-        styles = ranking(cells)
-        table.add_row(NAMES[metric], *(_cell(cell, styles.get(cell.system, "")) for cell in cells))
+        styles = {} if metric in distrusted else ranking(cells)
+        name = f"{NAMES[metric]}\n{DISTRUSTED}" if metric in distrusted else NAMES[metric]
+        table.add_row(name, *(_cell(cell, styles.get(cell.system, "")) for cell in cells))
     table.add_row("all of them", *(_rate(one.all_good) for one in result.reliability))
     sure = [f"pass^{one.k} {one.pass_k:.1%}" if one.pass_k is not None else "–" for one in result.reliability]
     if any(one.pass_k is not None for one in result.reliability):
@@ -58,9 +63,10 @@ def _cell(cell: Cell, style: str) -> Text:
     return Text(f"{one.value:.2%}", style=style) + Text(f"\n{one.low:.1%}–{one.high:.1%}\nn {one.n}{missing}", "dim")
 
 
-def _differences(result: Evaluation) -> Table:
+def differences_table(differences: Sequence[Difference], distrusted: Collection[Metric] = ()) -> Table:
+    """Differences of systems and what they come to; nobody is called better in a metric that is `distrusted`."""
     table = Table("difference", "in", "by", "95 % interval", "p", "Holm", "finding")
-    for one in result.differences:
+    for one in differences:
         found = one.comparison
         table.add_row(
             Text(f"{one.treatment} – {one.baseline}"),
@@ -69,7 +75,7 @@ def _differences(result: Evaluation) -> Table:
             f"{found.low:+.1%} to {found.high:+.1%}",
             f"{found.p:.2g}",
             f"{one.holm:.2g}",
-            Text(finding(one)),
+            DISTRUSTED if one.metric in distrusted else Text(finding(one)),
         )
     return table
 

@@ -26,17 +26,24 @@ def misquoted(quote: Quote, session: Session) -> str | None:
     """What is wrong with the quote, None where its words stand in its turn, however spaced and punctuated."""
     if quote.turn > len(session.turns):
         return f"quotes: there is no turn {quote.turn}; the last is {len(session.turns)}"
-    words = _letters(quote.text)
-    if words and words in _letters(session.turns[quote.turn - 1].text):
+    if place(quote.text, session.turns[quote.turn - 1].text):
         return None
     return f"quotes: turn {quote.turn} does not hold {quote.text!r}; copy its words exactly"
+
+
+def place(quote: str, text: str) -> tuple[int, int] | None:
+    """From where to where in `text` the quote's letters and digits stand, first of all places; None where they do not.
+
+    Case, spaces and punctuation do not count.
+    """
+    letters = [(letter, at) for at, written in enumerate(text) for letter in written.casefold() if letter.isalnum()]
+    words = "".join(letter for letter in quote.casefold() if letter.isalnum())
+    start = "".join(letter for letter, _ in letters).find(words) if words else -1
+    if start < 0:
+        return None
+    return letters[start][1], letters[start + len(words) - 1][1] + 1
 
 
 def _line(number: int, turn: Turn) -> str:
     """A turn as JSON: whatever is said in it cannot look like another turn."""
     return json.dumps({"turn": number, "speaker": turn.role, "text": turn.text}, ensure_ascii=False)
-
-
-def _letters(text: str) -> str:
-    """What has to be the same in a quote: letters and digits, not how they are spaced or punctuated."""
-    return "".join(letter for letter in text.casefold() if letter.isalnum())

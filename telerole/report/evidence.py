@@ -1,24 +1,12 @@
-"""Where evidence stands in a turn, and the turn cut up accordingly."""
+"""A turn cut up where evidence stands in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
+from telerole.postprocess.quoting import place
 from telerole.report.shape import Piece
-
-
-def place(quote: str, text: str) -> tuple[int, int] | None:
-    """From where to where in `text` the quote's letters and digits stand, first of all places; None where they do not.
-
-    Case, spaces and punctuation do not count, as in `postprocess.quoting`.
-    """
-    letters = [(letter, at) for at, written in enumerate(text) for letter in written.casefold() if letter.isalnum()]
-    words = "".join(letter for letter in quote.casefold() if letter.isalnum())
-    start = "".join(letter for letter, _ in letters).find(words) if words else -1
-    if start < 0:
-        return None
-    return letters[start][1], letters[start + len(words) - 1][1] + 1
 
 
 def pieces(text: str, quotes: Mapping[str, Iterable[str]]) -> tuple[Piece, ...]:

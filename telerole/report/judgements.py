@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from telerole.evaluation.calibration.results import AgainstPeople, Detection
 from telerole.evaluation.judge.questions import Metric
 from telerole.evaluation.results import Cell, Difference, Evaluation, finding, ranking
 from telerole.evaluation.study.results import StudyScore
+from telerole.evaluation.trust import DISTRUSTED, distrust
 from telerole.report.shape import Mark
 
-DISTRUSTED = "verdicts not to be trusted"
 MARKS: dict[str, Mark] = {"bold": "best", "underline": "second"}
 
 
@@ -87,12 +85,15 @@ def against(one: Difference, baseline: str) -> Difference:
 
 def by_judges(result: Evaluation) -> Judgements:
     """What the judges of an evaluation say."""
-    distrust: dict[Metric, tuple[str, ...]] = {}
-    for metric, why in _distrust(result):
-        distrust[metric] = (*distrust.get(metric, ()), why)
     names = tuple(system.name for system in result.systems)
     return Judgements(
-        "LLM-based evaluation", result.baseline, names, result.metrics, result.cells, result.differences, distrust
+        title="LLM-based evaluation",
+        baseline=result.baseline,
+        systems=names,
+        metrics=result.metrics,
+        cells=result.cells,
+        differences=result.differences,
+        distrust=distrust(result),
     )
 
 
@@ -100,31 +101,3 @@ def by_people(study: StudyScore) -> Judgements:
     """What the raters of a study say."""
     title = f"Human evaluation (study {study.study})"
     return Judgements(title, study.systems[0], study.systems, study.metrics, study.cells, study.differences, {})
-
-
-def _distrust(result: Evaluation) -> Iterator[tuple[Metric, str]]:
-    """Metrics in which the verdicts of the judge, or of the whole panel, are not shown to beat chance."""
-    # The panel's detection comes last, and its verdicts are those that count.
-    deciding = {one.metric: one for one in result.calibration.detections} if result.calibration else {}
-    for detection in deciding.values():
-        if not detection.trusted:
-            yield detection.metric, _missed(detection)
-    for against in result.people:
-        if _by_chance(against):
-            yield against.metric, _unlike(against)
-
-
-def _missed(one: Detection) -> str:
-    found = "none" if one.detected is None else f"{one.detected.value:.0%}"
-    alarms = "none" if one.false_alarms is None else f"{one.false_alarms.value:.0%}"
-    return f"{one.judge} finds {found} of the planted faults and gives {alarms} of the good calls a 0"
-
-
-def _by_chance(one: AgainstPeople) -> bool:
-    q1, q0 = one.accuracy.sensitivity, one.accuracy.specificity
-    return q1 is not None and q0 is not None and q1.value + q0.value <= 1
-
-
-def _unlike(one: AgainstPeople) -> str:
-    of = f" of {one.system}" if one.system else ""
-    return f"against {one.labels} labels by people{of}, the verdicts are no better than chance"

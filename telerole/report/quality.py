@@ -9,9 +9,10 @@ from telerole.evaluation.calibration.results import Corrected, CorrectedDifferen
 from telerole.evaluation.judge.questions import METRICS, Metric
 from telerole.evaluation.results import Cell as Rates
 from telerole.evaluation.results import Difference, Evaluation, Reliability
+from telerole.evaluation.trust import DISTRUSTED
 from telerole.report.charts import Span, intervals
 from telerole.report.figures import NONE, listed, metric_name, p_value, points, rate, reach
-from telerole.report.judgements import DISTRUSTED, Judgements, against
+from telerole.report.judgements import Judgements, against
 from telerole.report.shape import (
     Block,
     Cell,

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from telerole.evaluation.judge.questions import NAMES
-from telerole.evaluation.results import finding
+from telerole.evaluation.showing import differences_table
 from telerole.evaluation.statistics.agreement import Agreement
 from telerole.evaluation.statistics.intervals import Estimate
 from telerole.evaluation.study.results import StudyScore
@@ -17,7 +17,9 @@ FINDING = 0.05
 
 def show_score(console: Console, score: StudyScore) -> None:
     """Raters, agreement, leanings, rates, differences, and what to beware of."""
-    console.print(_raters(score), _agreement(score), _effects(score), _rates(score), _differences(score))
+    console.print(
+        _raters(score), _agreement(score), _effects(score), _rates(score), differences_table(score.differences)
+    )
     console.print(
         "rates: calls that more than half of their raters call good, with the 95 % interval by script; differences are "
         "paired by script",
@@ -81,22 +83,6 @@ def _cell(rate: Estimate | None, missing: int) -> str:
     if rate is None:
         return f"–{undecided}"
     return f"{rate.value:.2%}\n{rate.low:.1%}–{rate.high:.1%}\nn {rate.n}{undecided}"
-
-
-def _differences(score: StudyScore) -> Table:
-    table = Table("difference", "in", "by", "95 % interval", "p", "Holm", "finding")
-    for one in score.differences:
-        by = one.comparison
-        table.add_row(
-            Text(f"{one.treatment} – {one.baseline}"),
-            NAMES[one.metric] if one.metric else "",
-            f"{by.difference:+.1%}",
-            f"{by.low:+.1%} to {by.high:+.1%}",
-            f"{by.p:.2g}",
-            f"{one.holm:.2g}",
-            Text(finding(one)),
-        )
-    return table
 
 
 def _percent(one: Estimate) -> str:
