@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -41,26 +41,46 @@ def show_evaluation(console: Console, result: Evaluation) -> None:
 
 
 def _table2(result: Evaluation, distrusted: Collection[Metric]) -> Table:
-    """Table 2 on its side: a screen is narrow, and systems are fewer than metrics. Nothing `distrusted` is ranked."""
-    table = Table("share good", *(escape(one.system) for one in result.reliability), show_lines=True)
-    for metric in result.metrics:
-        cells = [result.cell(one.system, metric) for one in result.reliability]
-        styles = {} if metric in distrusted else ranking(cells)
-        name = f"{NAMES[metric]}\n{DISTRUSTED}" if metric in distrusted else NAMES[metric]
-        table.add_row(name, *(_cell(cell, styles.get(cell.system, "")) for cell in cells))
-    table.add_row("all of them", *(_rate(one.all_good) for one in result.reliability))
-    sure = [f"pass^{one.k} {one.pass_k:.1%}" if one.pass_k is not None else "–" for one in result.reliability]
-    if any(one.pass_k is not None for one in result.reliability):
-        table.add_row("several calls of a script all good", *sure)
+    """Table 2, and under it how sure each system is to be good all over."""
+    sure = result.reliability
+    table = rates_table("share good", [one.system for one in sure], result.metrics, result.cells, distrusted)
+    table.add_row("all of them", *(_rate(one.all_good) for one in sure))
+    if any(one.pass_k is not None for one in sure):
+        passed = (f"pass^{one.k} {one.pass_k:.1%}" if one.pass_k is not None else "–" for one in sure)
+        table.add_row("several calls of a script all good", *passed)
     return table
 
 
-def _cell(cell: Cell, style: str) -> Text:
-    missing = f"\n{cell.missing} missing" if cell.missing else ""
+def rates_table(
+    title: str,
+    systems: Sequence[str],
+    metrics: Sequence[Metric],
+    cells: Iterable[Cell],
+    distrusted: Collection[Metric] = (),
+    *,
+    missing: str = "missing",
+) -> Table:
+    """Rates on their side: a screen is narrow, and systems are fewer than metrics. Nothing `distrusted` is ranked.
+
+    `missing` is what a verdict that is not there is called.
+    """
+    table = Table(title, *map(escape, systems), show_lines=True)
+    known = {(cell.metric, cell.system): cell for cell in cells}
+    for metric in metrics:
+        row = [known[metric, system] for system in systems]
+        styles = {} if metric in distrusted else ranking(row)
+        name = f"{NAMES[metric]}\n{DISTRUSTED}" if metric in distrusted else NAMES[metric]
+        table.add_row(name, *(_cell(cell, styles.get(cell.system, ""), missing) for cell in row))
+    return table
+
+
+def _cell(cell: Cell, style: str, missing: str) -> Text:
+    lacks = f"\n{cell.missing} {missing}" if cell.missing else ""
     if cell.rate is None:
-        return Text(f"–{missing}")
+        return Text(f"–{lacks}")
     one = cell.rate
-    return Text(f"{one.value:.2%}", style=style) + Text(f"\n{one.low:.1%}–{one.high:.1%}\nn {one.n}{missing}", "dim")
+    detail = f"\n{one.low:.1%}–{one.high:.1%}\nn {one.n}{lacks}"
+    return Text.assemble((f"{one.value:.2%}", style), (detail, "dim"))
 
 
 def differences_table(differences: Sequence[Difference], distrusted: Collection[Metric] = ()) -> Table:

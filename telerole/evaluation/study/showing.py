@@ -7,19 +7,18 @@ from rich.table import Table
 from rich.text import Text
 
 from telerole.evaluation.judge.questions import NAMES
-from telerole.evaluation.showing import differences_table
+from telerole.evaluation.results import FINDING
+from telerole.evaluation.showing import differences_table, rates_table
 from telerole.evaluation.statistics.agreement import Agreement
 from telerole.evaluation.statistics.intervals import Estimate
 from telerole.evaluation.study.results import StudyScore
 
-FINDING = 0.05
-
 
 def show_score(console: Console, score: StudyScore) -> None:
     """Raters, agreement, leanings, rates, differences, and what to beware of."""
-    console.print(
-        _raters(score), _agreement(score), _effects(score), _rates(score), differences_table(score.differences)
-    )
+    console.print(_raters(score), _agreement(score), _effects(score))
+    console.print(rates_table("people say", score.systems, score.metrics, score.cells, missing="undecided"))
+    console.print(differences_table(score.differences))
     console.print(
         "rates: calls that more than half of their raters call good, with the 95 % interval by script; differences are "
         "paired by script",
@@ -68,21 +67,6 @@ def _effects(score: StudyScore) -> Table:
             leaning if one.holm < FINDING else "",
         )
     return table
-
-
-def _rates(score: StudyScore) -> Table:
-    table = Table("people say", *(NAMES[metric] for metric in score.metrics), show_lines=True)
-    for system in score.systems:
-        cells = [score.cell(system, metric) for metric in score.metrics]
-        table.add_row(Text(system), *(_cell(cell.rate, cell.missing) for cell in cells))
-    return table
-
-
-def _cell(rate: Estimate | None, missing: int) -> str:
-    undecided = f"\n{missing} undecided" if missing else ""
-    if rate is None:
-        return f"–{undecided}"
-    return f"{rate.value:.2%}\n{rate.low:.1%}–{rate.high:.1%}\nn {rate.n}{undecided}"
 
 
 def _percent(one: Estimate) -> str:
