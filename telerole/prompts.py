@@ -1,7 +1,8 @@
 """Every prompt, rendered from the text files in ``templates/``; who may know what is decided here and nowhere else.
 
 A function is given exactly what its speaker may know. Eq. 1 of the paper is `candidate_messages`, for deployment,
-evaluation and training rows alike. Messages only ever grow at their end, so a server's prefix cache hits.
+evaluation and training rows alike; `called_messages` is the same from the merchant's side. Messages only ever grow at
+their end, so a server's prefix cache hits.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from jinja2 import StrictUndefined, Template, TemplateNotFound, UndefinedError, 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from telerole.backends.base import Message
-from telerole.errors import InputError
+from telerole.errors import InputError, nearest
 from telerole.persona import Role
 from telerole.profile import Profile
 from telerole.records import LANGUAGES, Language
@@ -60,10 +61,23 @@ def candidate_messages(system: str, language: Language, turns: Sequence[Turn], e
     With the `end` of a finished session the salesperson's last line carries the mark that puts the phone down, as a
     training row needs it.
     """
-    messages = _chat(system, language, "salesperson", turns)
-    if end is not None and end.by == "salesperson" and messages[-1]["role"] == "assistant":
-        messages[-1]["content"] += f" {HANG_UP[language]}"
-    return messages
+    return _ended(_chat(system, language, "salesperson", turns), language, "salesperson", end)
+
+
+def called_messages(
+    system: str, language: Language, turns: Sequence[Turn], act: str | None = None, end: End | None = None
+) -> list[Message]:
+    """Eq. 1 from the merchant's side, for a model trained to be called; `system` comes from `called_system`.
+
+    What a merchant's turn does stands as a note after the words before it, where its `act` is known; `act` is that of
+    the turn to come. With the `end` of a finished session the merchant's last line carries the mark that puts the phone
+    down.
+    """
+    messages, meant = _chat(system, language, "merchant", turns), [turn.act for turn in turns[1::2]]
+    for message, next_act in zip(messages[1::2], [*meant, act], strict=False):
+        if next_act is not None:
+            message["content"] += "\n\n" + render("direction", language, direction=act_text(next_act, language))
+    return _ended(messages, language, "merchant", end)
 
 
 @lru_cache(maxsize=512)
@@ -102,6 +116,12 @@ def merchant_system(scenario: Scenario, minded: bool = False) -> str:
         script=script_text(scenario.script),
         hang_up=HANG_UP[scenario.language],
     )
+
+
+def called_system(profile: Profile) -> str:
+    """What a merchant who was trained to be called is told: the facts of its own business, without the ratings."""
+    language = profile.template.language
+    return render("called", language, business=profile.facts(for_merchant=True), hang_up=HANG_UP[language])
 
 
 def candidate_system(profile: Profile, strategy: Strategy) -> str:
@@ -173,6 +193,15 @@ def merchant_acts(language: Language) -> Mapping[str, str]:
     return dict(yaml.safe_load(source))
 
 
+def act_text(act: str, language: Language) -> str:
+    """What one of the merchant's acts is called; an `InputError` where there is no such act."""
+    acts = merchant_acts(language)
+    text = acts.get(act) or acts.get(act.partition(":")[0])
+    if text is None:
+        raise InputError(f"{act!r} is no act of a merchant{nearest(act, acts)}")
+    return text
+
+
 @cache
 def digest(room: str = "") -> str:
     """Ten hex digits over every template of a call, or of another `room` (``synthesis``): which prompts a run used."""
@@ -204,4 +233,11 @@ def _chat(
     messages += [{"role": "assistant" if turn.role == own else "user", "content": turn.text} for turn in turns]
     if direction:
         messages[-1]["content"] += "\n\n" + render("direction", language, direction=direction)
+    return messages
+
+
+def _ended(messages: list[Message], language: Language, own: Role, end: End | None) -> list[Message]:
+    """The mark that puts the phone down after the last line of the side that ended the call."""
+    if end is not None and end.by == own and messages[-1]["role"] == "assistant":
+        messages[-1]["content"] += f" {HANG_UP[language]}"
     return messages

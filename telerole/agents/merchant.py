@@ -18,7 +18,7 @@ from telerole.agents.state import Mind, about, named
 from telerole.endings import put_down
 from telerole.errors import BackendError
 from telerole.persona import Topic
-from telerole.prompts import merchant_acts, merchant_messages, render
+from telerole.prompts import act_text, merchant_messages, render
 from telerole.reading import words
 from telerole.records import fill
 from telerole.session import End, Usage
@@ -82,7 +82,6 @@ def note(decision: Decision, call: Call) -> str:
     """The decision as the model is told it: what to do, the fact to release, about how long, and real lines."""
     scenario, language = call.scenario, call.scenario.language
     kind, topic = named(decision.act), about(decision.act)
-    acts = merchant_acts(language)
     examples = [] if kind == "unsure" else real_lines(decision.act, call)  # what was asked decides how it is dodged
     fact = scenario.merchant.facts.get(cast(Topic, topic)) if kind in TELLS else None
     # Nobody refuses in forty words or tells a story in two: the act's own lines, or the fact, bound the length.
@@ -91,7 +90,7 @@ def note(decision: Decision, call: Call) -> str:
     return render(
         "merchant_turn",
         language,
-        act=acts.get(decision.act) or acts[kind],
+        act=act_text(decision.act, language),
         fact=fact,
         length=min(max(aimed_length("merchant", language, call.random("length")), least, 1), most),
         examples=() if fact else examples,
