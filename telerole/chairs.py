@@ -15,7 +15,7 @@ from telerole.agents.merchant import MindedMerchant, Reader
 from telerole.agents.offline import DAYS, OfflineMerchant, OfflineSalesperson
 from telerole.agents.probes import PROBES
 from telerole.agents.reader import ByModel
-from telerole.agents.role import Candidate, InRole, Prompted
+from telerole.agents.role import Candidate, InRole, Prompted, called
 from telerole.backends.base import Backend, Sampling, close
 from telerole.backends.budget import Budget
 from telerole.backends.cassette import Cassette
@@ -30,8 +30,8 @@ LOCAL_TOKENS = 160  # of one line; nobody says more in one breath
 RULES = "rules"
 KINDS = ("offline", "local", "openai", "human")
 FORMS = (
-    "offline, local, local:FILE.gguf, openai:MODEL, openai:MODEL@BASE_URL, human, or candidate+, prompted+ or plain+ "
-    "and one of them"
+    "offline, local, local:FILE.gguf, openai:MODEL, openai:MODEL@BASE_URL, human, or candidate+, prompted+, "
+    "plain+ or trained+ and one of them"
 )
 ABLE = "openai:MODEL, openai:MODEL@BASE_URL or local:FILE.gguf"
 UNTOLD = ("offline", "human")
@@ -41,8 +41,9 @@ Chair = Any
 """A SPEC, a `Backend`, a `Speaker` such as `Candidate`, a function of the `Call`, or AgentChat's agents."""
 
 
-Told = Literal["candidate", "prompted", "plain"]
+Told = Literal["candidate", "prompted", "plain", "trained"]
 TOLD: Mapping[Told, type[Candidate]] = {"candidate": Candidate, "prompted": Prompted}
+MERCHANTS: tuple[Told, ...] = ("plain", "trained")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Spec:
     """A SPEC in its parts. `told` is how its model is prompted where that is not in role: the word before the plus.
 
     A ``candidate`` sells under Eq. 1, and so does one that is ``prompted``, with the expert's long prompt; ``plain`` is
-    a merchant without a mind.
+    a merchant without a mind, and one that was ``trained`` to be called is prompted as its training rows were.
     """
 
     kind: str
@@ -156,8 +157,8 @@ class Chairs:
 
     def _from_spec(self, text: str, role: Role) -> Speaker:
         spec = parse(text)
-        if spec.told and (spec.told == "plain") != (role == "merchant"):
-            theirs = "merchant" if spec.told == "plain" else "salesperson"
+        if spec.told and (spec.told in MERCHANTS) != (role == "merchant"):
+            theirs = "merchant" if spec.told in MERCHANTS else "salesperson"
             raise InputError(f"{text!r}: {spec.told}+ sits in the {theirs}'s chair, not in the {role}'s")
         sampling = self.sampling
         if spec.kind == "offline":
@@ -170,6 +171,8 @@ class Chairs:
         shared = self._shared(self._open_model(spec))
         if spec.told == "plain":
             return InRole(shared, role, sampling)
+        if spec.told == "trained":
+            return self._merchant(InRole(shared, role, sampling, called), trained=True)
         return TOLD[spec.told](shared, sampling) if spec.told else self._in_role(shared, role, sampling)
 
     def _offline(self, spec: Spec, role: Role) -> Speaker:
@@ -199,8 +202,10 @@ class Chairs:
         """A model in role: the merchant with a mind, the salesperson directed, each unless that is switched off."""
         if role == "salesperson":
             return InRole(backend, role, sampling, directed if self.director else None)
-        voice = InRole(backend, role, sampling)
-        return voice if self.mind is None else MindedMerchant(voice, self._reader(self.mind))
+        return self._merchant(InRole(backend, role, sampling))
+
+    def _merchant(self, voice: InRole, *, trained: bool = False) -> Speaker:
+        return voice if self.mind is None else MindedMerchant(voice, self._reader(self.mind), trained)
 
     def _reader(self, mind: str | Backend) -> Reader | None:
         if mind == RULES:

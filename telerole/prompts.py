@@ -153,6 +153,12 @@ def candidate_system_of(scenario: Scenario) -> str:
 
 
 @lru_cache(maxsize=512)
+def called_system_of(scenario: Scenario) -> str:
+    """`called_system` of a scenario's profile, rendered once."""
+    return called_system(scenario.profile)
+
+
+@lru_cache(maxsize=512)
 def prompted_system_of(scenario: Scenario) -> str:
     """`prompted_system` of a scenario's profile and strategy, rendered once."""
     return prompted_system(scenario.profile, scenario.filled_strategy)

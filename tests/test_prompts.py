@@ -64,6 +64,11 @@ def test_who_may_know_what_holds_for_every_bundled_scenario(catalog: Catalog) ->
         assert all(known in answering for known in [*own_merchant, *facts, *script])
         assert not any(secret in answering for secret in [*own_seller, *plan, *ratings, *numbers])
 
+        called = text_of(prompts.called_messages(prompts.called_system_of(scenario), scenario.language, talk(2)))
+        business = [f"{label}" for label in scenario.profile.facts(for_merchant=True)]
+        assert all(known in called for known in business)
+        assert not any(secret in called for secret in [*own_seller, *own_merchant, *facts, *script, *plan, *ratings])
+
         for system in (prompts.candidate_system_of(scenario), prompts.prompted_system_of(scenario)):
             deployed = text_of(prompts.candidate_messages(system, scenario.language, talk(3)))
             assert all(known in deployed for known in plan)
@@ -75,14 +80,16 @@ def test_who_may_know_what_holds_for_every_bundled_scenario(catalog: Catalog) ->
 
 def test_each_turns_messages_begin_with_all_of_the_turn_before_but_the_last(scenario: Scenario) -> None:
     system, long = prompts.candidate_system_of(scenario), prompts.prompted_system_of(scenario)
+    called = prompts.called_system_of(scenario)
     chairs = {
         "salesperson": lambda n: prompts.salesperson_messages(scenario, talk(n), "Be brief."),
         "merchant": lambda n: prompts.merchant_messages(scenario, talk(n), "Object."),
         "candidate": lambda n: prompts.candidate_messages(system, scenario.language, talk(n)),
         "prompted": lambda n: prompts.candidate_messages(long, scenario.language, talk(n)),
+        "called": lambda n: prompts.called_messages(called, scenario.language, talk(n), "ask:cost"),
     }
     for name, messages_at in chairs.items():
-        counts = range(1, 12, 2) if name == "merchant" else range(0, 12, 2)
+        counts = range(1, 12, 2) if name in ("merchant", "called") else range(0, 12, 2)
         for before, after in itertools.pairwise(counts):
             kept = messages_at(before)[:-1]
             assert messages_at(after)[: len(kept)] == kept, name
@@ -104,6 +111,23 @@ def test_a_candidates_last_line_carries_the_hang_up_mark_only_where_it_ended_the
     by_merchant = End(reason="merchant_hangup", by="merchant")
     ended = prompts.candidate_messages(system, scenario.language, talk(3), by_merchant)
     assert not any(mark in message["content"] for message in ended[1:])
+
+
+def test_a_called_merchant_is_told_the_act_of_each_of_its_turns_and_nobody_elses(scenario: Scenario) -> None:
+    system, language = prompts.called_system_of(scenario), scenario.language
+    turns = [
+        turn.model_copy(update={"act": act}) for turn, act in zip(talk(3), ["greet", "ask:who", None], strict=True)
+    ]
+    messages = prompts.called_messages(system, language, turns, "object:price")
+    asked, objects = (prompts.act_text(act, language) for act in ("ask:who", "object:price"))
+    assert messages[1]["content"].startswith(turns[0].text)
+    assert asked in messages[1]["content"]
+    assert messages[2] == {"role": "assistant", "content": turns[1].text}
+    assert messages[3]["content"].startswith(turns[2].text)
+    assert objects in messages[3]["content"]
+    assert prompts.called_messages(system, language, turns)[3] == {"role": "user", "content": turns[2].text}
+    with pytest.raises(InputError, match="did you mean 'object:price'"):
+        prompts.act_text("objekt:price", language)
 
 
 def test_changing_the_strategy_changes_the_prompts_of_its_readers_only(scenario: Scenario) -> None:

@@ -109,6 +109,7 @@ def test_every_chair_takes_a_function_a_backend_a_candidate_or_a_spec(scenario: 
         ("openai:m@localhost:8000", "offline", "must begin with http"),
         ("offline", "candidate+offline", "sits in the salesperson's chair"),
         ("plain+openai:m", "offline", "sits in the merchant's chair"),
+        ("trained+openai:m", "offline", "sits in the merchant's chair"),
         ("prompted+offline", "offline", "offline reads no prompt"),
         ("offline:pushi", "offline", "did you mean 'pushy'?"),
         ("offline", "offline:pushy", "no offline merchant; use warm, cold"),
@@ -139,6 +140,22 @@ def test_the_same_model_is_told_more_as_prompted_and_has_no_mind_as_plain(scenar
     assert prompts.candidate_system_of(scenario) in short
     assert prompts.prompted_system_of(scenario) in long
     assert len(long) > 2 * len(short)
+
+
+def test_a_merchant_that_was_trained_is_asked_as_its_training_rows_are_written(scenario: Scenario) -> None:
+    told: list[list[dict[str, str]]] = []
+
+    def answer(body: dict[str, Any]) -> str:
+        told.append(body["messages"])
+        return f"Line {len(told)}."
+
+    with FakeServer(reply=answer) as server:
+        for mind in ("rules", None):
+            merchant = f"trained+openai:m@{server.url}"
+            session = Simulator("offline", merchant, mind=mind, max_turns=4).run(scenario)
+            system, turns = prompts.called_system_of(scenario), session.turns
+            assert told[-1] == prompts.called_messages(system, scenario.language, turns[:3], turns[3].act)
+            assert (session.turns[1].act is None) == (mind is None)
 
 
 def test_the_same_merchants_are_harder_to_win_on_a_cold_day(catalog: Catalog) -> None:

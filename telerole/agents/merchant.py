@@ -15,10 +15,11 @@ from telerole.agents.mind import mind_after
 from telerole.agents.offline import TELLS, bank
 from telerole.agents.role import InRole, added
 from telerole.agents.state import Mind, about, named
+from telerole.backends.base import Message
 from telerole.endings import put_down
 from telerole.errors import BackendError
 from telerole.persona import Topic
-from telerole.prompts import act_text, merchant_messages, render
+from telerole.prompts import act_text, called_messages, called_system_of, merchant_messages, render
 from telerole.reading import words
 from telerole.records import fill
 from telerole.session import End, Usage
@@ -40,10 +41,14 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MindedMerchant:
-    """A model in the merchant's chair, led by a mind that reads the salesperson with `reader`, or else by rules."""
+    """A model in the merchant's chair, led by a mind that reads the salesperson with `reader`, or else by rules.
+
+    One that was `trained` to be called is prompted as its training rows were: it is told the act alone.
+    """
 
     voice: InRole
     reader: Reader | None = None
+    trained: bool = False
 
     @property
     def name(self) -> str:
@@ -59,15 +64,20 @@ class MindedMerchant:
             noticed, spent = await self.reader.read(call, before)
         mind = mind_after(call.scenario, call.turns, call.seed, noticed)
         decision = decide(mind, call.scenario, call.random("act"))
-        messages = merchant_messages(call.scenario, call.turns, note(decision, call), minded=True)
         try:
-            speech, usage = await self.voice.say(messages, call, silent=decision.hangs_up)
+            speech, usage = await self.voice.say(self._told(decision, call), call, silent=decision.hangs_up)
         except BackendError as error:
             error.usage = added(spent, error.usage)
             raise
         unheeded = ("hang-up mark",) if speech.hung_up and not decision.hangs_up else ()
         repairs = (*speech.repairs, *unheeded)
         return Said(speech.text, _end(decision, call), added(spent, usage), decision.act, mind.noticed, repairs)
+
+    def _told(self, decision: Decision, call: Call) -> list[Message]:
+        if self.trained:
+            system = called_system_of(call.scenario)
+            return called_messages(system, call.scenario.language, call.turns, decision.act)
+        return merchant_messages(call.scenario, call.turns, note(decision, call), minded=True)
 
     async def aclose(self) -> None:
         """Release the backend."""

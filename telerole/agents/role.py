@@ -12,6 +12,8 @@ from telerole.endings import put_down
 from telerole.errors import EmptyReply, OutOfRole, Truncated
 from telerole.persona import Role
 from telerole.prompts import (
+    called_messages,
+    called_system_of,
     candidate_messages,
     candidate_system_of,
     merchant_messages,
@@ -38,6 +40,11 @@ def _candidate(call: Call) -> list[Message]:
 
 def _prompted(call: Call) -> list[Message]:
     return candidate_messages(prompted_system_of(call.scenario), call.scenario.language, call.turns)
+
+
+def called(call: Call) -> list[Message]:
+    """What a merchant that was trained to be called is told where nobody decides for it."""
+    return called_messages(called_system_of(call.scenario), call.scenario.language, call.turns)
 
 
 @dataclass(frozen=True, slots=True)
