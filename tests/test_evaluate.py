@@ -176,6 +176,21 @@ def test_the_fault_that_one_candidate_has_is_a_difference_in_its_metric_and_in_n
     assert apart <= {"conversationality", None}
 
 
+def test_a_brochure_is_worse_in_the_measures_it_fails(catalog: Catalog) -> None:
+    result = evaluate({"good": "offline", "brochure": brochure}, catalog.sample(60, seed=2), seed=3)
+    found = {(one.measure, one.language): one for one in result.measure_differences}
+    for language in LANGUAGES:
+        for measure in ("bookish_turns", "coverage"):
+            assert found[measure, language].better == "good", (measure, language)
+        assert found["asked_again", language].better != "good"  # it asks nothing
+    for one in result.measure_differences:
+        assert one.comparison.low <= one.comparison.difference <= one.comparison.high
+        assert one.holm >= one.comparison.p
+    screen = StringIO()
+    show_evaluation(Console(file=screen, width=200), result)
+    assert "bookish turns (en)" in screen.getvalue()
+
+
 def test_sessions_good_all_over_and_merchants_ranks_follow_from_the_cells(compared: tuple[Evaluation, Path]) -> None:
     result, _ = compared
     sure = {one.system: one for one in result.reliability}
@@ -191,7 +206,8 @@ def test_sessions_good_all_over_and_merchants_ranks_follow_from_the_cells(compar
 def test_a_candidate_is_not_told_apart_from_itself(scenarios: list[Scenario]) -> None:
     result = evaluate({"one": "offline", "two": "offline"}, scenarios, ScriptedBackend(coin), seed=1)
     assert not any(one.told_apart for one in result.differences)
-    assert {one.comparison.difference for one in result.differences} == {0}
+    assert {one.comparison.difference for one in (*result.differences, *result.measure_differences)} == {0}
+    assert not any(one.better for one in result.measure_differences)
 
 
 def test_the_baseline_stands_first(scenarios: list[Scenario]) -> None:

@@ -11,6 +11,8 @@ from telerole.evaluation.calibration.results import Calibration
 from telerole.evaluation.cautions import cautions
 from telerole.evaluation.describing import describe
 from telerole.evaluation.judge import Judged, Metric
+from telerole.evaluation.measured import measure_differences
+from telerole.evaluation.measures import measure_session
 from telerole.evaluation.played import Label, Played
 from telerole.evaluation.playing import Plays
 from telerole.evaluation.rates import Found, cells, differences, found_by, ranks, reliability, scores, share
@@ -37,6 +39,7 @@ def compare(
     systems = {name: [one for each in group for one in each.played] for name, group in by_system.items()}
     if empty := [name for name, played in systems.items() if not played]:
         raise InputError(f"{empty[0]}: no call was finished, so there is nothing to compare; failures.jsonl says why")
+    measured = {name: [(one, measure_session(one.example)) for one in played] for name, played in systems.items()}
     found, everything = found_by(judged), [one for played in systems.values() for one in played]
     table = tuple(cells(systems, metrics, found))
     decisions = judged.decisions if judged else ()
@@ -49,11 +52,12 @@ def compare(
         languages=_languages(everything),
         baseline=next(iter(systems)),
         merchants=_merchants(plays),
-        systems=tuple(describe(group, seed) for group in by_system.values()),
+        systems=tuple(describe(group, [one for _, one in measured[name]], seed) for name, group in by_system.items()),
         judges=tuple(dict.fromkeys(one.judge for one in judged.verdicts)) if judged else (),
         metrics=tuple(metrics),
         cells=table,
         differences=tuple(differences(systems, metrics, found, seed)),
+        measure_differences=tuple(measure_differences(measured, seed)),
         reliability=tuple(reliability(systems, metrics, found)) if metrics else (),
         ranks=tuple(ranks(table, _high_intention(systems, found))),
         coverage=judged.coverage() if judged else None,

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from telerole.evaluation.measures import (
+    SessionMeasures,
     fair_distinct,
     means,
-    measure_session,
     opening_entropy,
     role_means,
     turn_lengths,
@@ -26,8 +26,8 @@ from telerole.runs import Totals
 from telerole.session import Payer, Usage
 
 
-def describe(plays: Sequence[Plays], seed: int) -> System:
-    """One system, over all its merchants. Raises `InputError` where it has no finished call."""
+def describe(plays: Sequence[Plays], measured: Sequence[SessionMeasures], seed: int) -> System:
+    """One system, over all its merchants; `measured` has the measures of each of its calls, in the order of `plays`."""
     played = [one for each in plays for one in each.played]
     return System(
         name=plays[0].system,
@@ -37,7 +37,7 @@ def describe(plays: Sequence[Plays], seed: int) -> System:
         outcomes=dict(_outcomes(played)),
         suspected_ai=clustered_rate(scores((one.script, suspected_ai(one.example.session)) for one in played)),
         seconds=fmean(seconds(one.example.session) for one in played),
-        measures=dict(_measures(played, seed)),
+        measures=dict(_measures(played, measured, seed)),
         lengths=dict(_lengths(played)),
         usage=_usage([each.totals for each in plays]),
     )
@@ -49,15 +49,17 @@ def _outcomes(played: Sequence[Played]) -> Iterator[tuple[Outcome, Estimate]]:
         yield name, clustered_rate(scores((script, was == name) for script, was in came_to))
 
 
-def _measures(played: Sequence[Played], seed: int) -> Iterator[tuple[Language, dict[str, float | None]]]:
+def _measures(
+    played: Sequence[Played], measured: Sequence[SessionMeasures], seed: int
+) -> Iterator[tuple[Language, dict[str, float | None]]]:
     for language, examples in _spoken(played):
-        measured = [measure_session(one.example) for one in examples]
+        measures = [one for one in measured if one.language == language]
         sessions = [one.example.session for one in examples]
         varied = {f"fair_distinct_{n}": fair_distinct(sessions, "salesperson", n, seed=seed) for n in (1, 2)}
         entropy = opening_entropy(sessions)
         # `turns` are those of the call, not of the side.
-        side = {name: value for name, value in role_means(measured, "salesperson").items() if name != "turns"}
-        yield language, means(measured) | side | varied | {"opening_entropy": entropy}
+        side = {name: value for name, value in role_means(measures, "salesperson").items() if name != "turns"}
+        yield language, means(measures) | side | varied | {"opening_entropy": entropy}
 
 
 def _lengths(played: Sequence[Played]) -> Iterator[tuple[Language, dict[int, int]]]:

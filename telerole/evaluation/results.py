@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from telerole.evaluation.calibration.results import AgainstPeople, Calibration, Corrected, CorrectedDifference
 from telerole.evaluation.judge.questions import Metric
+from telerole.evaluation.measures.names import HIGHER_IS_BETTER
 from telerole.evaluation.statistics.intervals import Estimate
 from telerole.evaluation.statistics.paired import Comparison
 from telerole.outcome import Outcome
@@ -75,6 +76,28 @@ class Difference(Record):
         return self.holm < FINDING and not self.comparison.low <= 0 <= self.comparison.high
 
 
+class MeasureDifference(Record):
+    """Two systems in one measure of one language, paired by script; `measure` is a key of `HIGHER_IS_BETTER`.
+
+    `holm` is p adjusted for all measures of these two in that language.
+    """
+
+    measure: str
+    language: Language
+    baseline: str
+    treatment: str
+    comparison: Comparison
+    holm: float
+
+    @property
+    def better(self) -> str | None:
+        """The better system's name; None where Holm's p is 0.05 or more, or the interval covers 0."""
+        found = self.comparison
+        if self.holm >= FINDING or found.low <= 0 <= found.high:
+            return None
+        return self.treatment if (found.difference > 0) == HIGHER_IS_BETTER[self.measure] else self.baseline
+
+
 class Reliability(Record):
     """How sure a system is to be good all over: sessions good in every metric, and pass^k of them.
 
@@ -120,6 +143,7 @@ class Evaluation(Record):
     metrics: tuple[Metric, ...]
     cells: tuple[Cell, ...]
     differences: tuple[Difference, ...]
+    measure_differences: tuple[MeasureDifference, ...] = ()
     reliability: tuple[Reliability, ...]
     ranks: tuple[Ranks, ...]
     coverage: float | None

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from telerole.evaluation.judge.questions import NAMES, Metric
+from telerole.evaluation.measures.names import WORDS, change
 from telerole.evaluation.results import Cell, Difference, Evaluation, finding, ranking
 from telerole.evaluation.statistics.intervals import Estimate
 from telerole.evaluation.trust import DISTRUSTED, distrust
@@ -28,6 +29,8 @@ def show_evaluation(console: Console, result: Evaluation) -> None:
         )
     console.print(differences_table(result.differences, distrusted))
     console.print(_outcomes(result))
+    if result.measure_differences:
+        console.print(_measures(result))
     if result.calibration:
         console.print(_calibration(result))
     if result.corrected:
@@ -108,6 +111,25 @@ def _outcomes(result: Evaluation) -> Table:
     table.add_row("asks for a machine", *(_rate(one.suspected_ai) for one in result.systems))
     table.add_row("calls", *(str(one.sessions) for one in result.systems))
     table.add_row("seconds a call", *(f"{one.seconds:.0f}" for one in result.systems))
+    return table
+
+
+def _measures(result: Evaluation) -> Table:
+    """The measures in which two systems are told apart; the report has them all."""
+    table = Table("difference", "measured", "by", "95 % interval", "Holm", "finding")
+    for one in result.measure_differences:
+        if one.better:
+            found = one.comparison
+            table.add_row(
+                Text(f"{one.treatment} – {one.baseline}"),
+                WORDS[one.measure] if len(result.languages) == 1 else f"{WORDS[one.measure]} ({one.language})",
+                change(one.measure, found.difference),
+                f"{change(one.measure, found.low)} to {change(one.measure, found.high)}",
+                f"{one.holm:.2g}",
+                Text(f"{one.better} is better"),
+            )
+    if not table.row_count:
+        table.add_row("no two systems", "any measure", "–", "–", "–", "not told apart")
     return table
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from telerole.evaluation.measures.names import WORDS, figure
-from telerole.evaluation.results import Evaluation, System
+from telerole.evaluation.measures.names import WORDS, change, figure
+from telerole.evaluation.results import Evaluation, MeasureDifference, System
 from telerole.records import Language
 from telerole.report.charts import turn_lengths
-from telerole.report.figures import LANGUAGE_NAMES, NONE
-from telerole.report.shape import Block, Cell, Figure, Section, Statement, Table, columns, plain_table
+from telerole.report.figures import LANGUAGE_NAMES, NONE, p_value
+from telerole.report.shape import Block, Cell, Figure, Part, Section, Statement, Table, columns, plain_table
 from telerole.style import Style, target
 
 REAL = "real talk"
@@ -22,7 +22,7 @@ def measures(result: Evaluation) -> Iterator[Section]:
     for language in result.languages:
         spoken = [system for system in result.systems if language in system.measures]
         if spoken:
-            blocks += [_measures(spoken, language), _lengths(spoken, language)]
+            blocks += [_measures(spoken, language), _differences(result, language), _lengths(spoken, language)]
             blocks.append(Statement(_source(language)))
     yield Section("Measures", tuple(blocks))
 
@@ -37,6 +37,26 @@ def _measures(systems: Sequence[System], language: Language) -> Table:
             for name in names
         ),
     )
+
+
+def _differences(result: Evaluation, language: Language) -> Table:
+    found = [one for one in result.measure_differences if one.language == language]
+    return Table(
+        f"{LANGUAGE_NAMES[language]}: differences in measures, paired by seed script; Holm's p within two systems",
+        columns(("Difference",), ("By", "95 % interval", "p", "Holm's p"), ("Finding",)),
+        tuple(
+            Part(WORDS[name], tuple(_difference(one) for one in found if one.measure == name))
+            for name in dict.fromkeys(one.measure for one in found)
+        ),
+    )
+
+
+def _difference(one: MeasureDifference) -> tuple[Cell, ...]:
+    compared = one.comparison
+    reach = f"{change(one.measure, compared.low)} to {change(one.measure, compared.high)}"
+    finding = f"{one.better} is better" if one.better else "not told apart"
+    values = (change(one.measure, compared.difference), reach, p_value(compared.p), p_value(one.holm), finding)
+    return (Cell(f"{one.treatment} − {one.baseline}"), *map(Cell, values))
 
 
 def _lengths(systems: Sequence[System], language: Language) -> Figure:

@@ -6,7 +6,14 @@ Of one session: `repeating`, `speaking` and `session`, which takes them together
 
 from telerole.evaluation.measures.ending import Exits, exits, outcome_rates
 from telerole.evaluation.measures.repeating import asked_again, repeated_turns
-from telerole.evaluation.measures.session import RoleMeasures, SessionMeasures, means, measure_session, role_means
+from telerole.evaluation.measures.session import (
+    RoleMeasures,
+    SessionMeasures,
+    means,
+    measure_session,
+    role_means,
+    value_of,
+)
 from telerole.evaluation.measures.sets import SetMeasures, Variety, measure_set
 from telerole.evaluation.measures.speaking import bookish_turns, goodbye_tail, role_faults, style_gap, turn_lengths
 from telerole.evaluation.measures.variety import distinct, fair_distinct, opening_entropy, self_similarity
@@ -34,4 +41,5 @@ __all__ = [
     "self_similarity",
     "style_gap",
     "turn_lengths",
+    "value_of",
 ]

@@ -31,6 +31,20 @@ WORDS = {
     "opening_entropy": "entropy of the openings, of the most there can be",
 }
 
+HIGHER_IS_BETTER = {
+    "coverage": True,
+    "order": True,
+    "traced": True,
+    "drift": False,
+    "role_faults": False,
+    "style_gap": False,
+    "bookish_turns": False,
+    "repeated_turns": False,
+    "asked_again": False,
+    "goodbye_tail": False,
+}
+"""The measures in which one system can be better than another; of the others there is a right amount, or none."""
+
 
 def figure(name: str, value: float | None) -> str:
     """A measure's value as it is shown: shares in per cent, a dash for none."""
@@ -39,3 +53,10 @@ def figure(name: str, value: float | None) -> str:
     if name in SHARES:
         return f"{value:.1%}"
     return f"{value:.3f}" if name in FINE else f"{value:.1f}"
+
+
+def change(name: str, value: float) -> str:
+    """A difference of two values of a measure, with its sign; shares in percentage points."""
+    if name in SHARES:
+        return f"{100 * value:+.1f} points"
+    return f"{value:+.2f}"

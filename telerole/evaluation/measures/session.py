@@ -89,6 +89,16 @@ def role_means(measured: Sequence[SessionMeasures], role: Role) -> dict[str, flo
     return _means([getattr(one, role) for one in measured], RoleMeasures.model_fields)
 
 
+def value_of(measured: SessionMeasures, name: str) -> float | None:
+    """One measure of a session by its name: of the whole session, of its plan, or of the salesperson's side."""
+    if name in OF_SESSION:
+        whole: float | None = getattr(measured, name)
+        return whole
+    part = measured.adherence if name in Adherence.model_fields else measured.salesperson
+    found: float | None = getattr(part, name) if part else None
+    return found
+
+
 def _of_role(session: Session, role: Role) -> RoleMeasures:
     lengths = turn_lengths(session, role)
     return RoleMeasures(
