@@ -124,6 +124,10 @@ def test_small_talk_claims_nothing(language: Language, text: str) -> None:
         ("zh", "我海桥国际站的，老周，聊一分钟成不？", "老周"),
         ("en", "Hello, it's Gwen Pritchard, from Seabridge.", "Gwen Pritchard"),
         ("en", "Nina Marsh here, from Seabridge. Just a quick one.", "Nina Marsh"),
+        ("en", "Good afternoon, Nina Marsh, Seabridge. Am I speaking to Mr. Tully?", "Seabridge"),
+        ("en", "Then could it tell her that Priya from Seabridge rang?", "Seabridge"),
+        ("en", "Mr. Lister? Hello, Tom speaking, Seabridge.", "Seabridge"),
+        ("en", "I'm Declan Moore and I'm ringing you from Seabridge.", "Seabridge"),
     ],
 )
 def test_who_the_speaker_says_it_is_is_no_claim(language: Language, text: str, own: str) -> None:
@@ -187,3 +191,9 @@ def test_a_claim_is_the_words_at_its_place_and_its_own_text_holds_it(language: L
     for claim in claims(text, language):
         assert claim.text == text[claim.start : claim.end] != ""
     assert untraced([text], [text], language) == ()
+
+
+def test_two_names_of_one_country_are_the_same_place_and_ones_own_country_is_no_claim() -> None:
+    assert not untraced(["They look for those in Holland."], ["Buyers sit in the Netherlands."], "en")
+    assert untraced(["They look for those in Holland."], ["Buyers sit in Belgium."], "en")
+    assert not untraced(["How much bedding goes out of Britain?"], [""], "en")

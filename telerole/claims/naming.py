@@ -42,6 +42,7 @@ def named(text: str, language: Language) -> tuple[Named, ...]:
 def _english(text: str) -> Iterator[Named]:
     for found in _titled_english().finditer(text):
         yield Named("name", found[1], *found.span())
+    names = data("en")["names"]
     for run in _CAPITALS.finditer(text):
         words = list(re.finditer(r"\S+", run[0]))
         if _FIRST.search(text, 0, run.start()) and _bare(words[0][0]) not in _known_english():
@@ -53,7 +54,9 @@ def _english(text: str) -> Iterator[Named]:
         if words:
             start, end = run.start() + words[0].start(), run.start() + words[-1].end()
             value = _bare(text[start:end])
-            yield Named(_kind(text[:start], value), value, start, start + len(value))
+            if value not in names["home"]:
+                same = names["same"].get(value, value)
+                yield Named(_kind(text[:start], same), same, start, start + len(value))
 
 
 @cache
