@@ -124,9 +124,9 @@ def test_small_talk_claims_nothing(language: Language, text: str) -> None:
         ("zh", "我海桥国际站的，老周，聊一分钟成不？", "老周"),
         ("en", "Hello, it's Gwen Pritchard, from Seabridge.", "Gwen Pritchard"),
         ("en", "Nina Marsh here, from Seabridge. Just a quick one.", "Nina Marsh"),
-        ("en", "Good afternoon, Nina Marsh, Seabridge. Am I speaking to Mr. Tully?", "Seabridge"),
+        ("en", "Good afternoon, Nina Marsh, Seabridge. Is this the owner?", "Seabridge"),
         ("en", "Then could it tell her that Priya from Seabridge rang?", "Seabridge"),
-        ("en", "Mr. Lister? Hello, Tom speaking, Seabridge.", "Seabridge"),
+        ("en", "Yes, hello, Tom speaking, Seabridge.", "Seabridge"),
         ("en", "I'm Declan Moore and I'm ringing you from Seabridge.", "Seabridge"),
     ],
 )
