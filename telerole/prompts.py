@@ -200,12 +200,14 @@ def merchant_acts(language: Language) -> Mapping[str, str]:
 
 
 def act_text(act: str, language: Language) -> str:
-    """What one of the merchant's acts is called; an `InputError` where there is no such act."""
-    acts = merchant_acts(language)
-    text = acts.get(act) or acts.get(act.partition(":")[0])
-    if text is None:
-        raise InputError(f"{act!r} is no act of a merchant{nearest(act, acts)}")
-    return text
+    """What the merchant's act, or acts joined by ``+``, are called; an `InputError` where there is no such act."""
+    acts, texts = merchant_acts(language), []
+    for one in act.split("+"):
+        text = acts.get(one) or acts.get(one.partition(":")[0])
+        if text is None:
+            raise InputError(f"{one!r} is no act of a merchant{nearest(one, acts)}")
+        texts.append(text)
+    return (" " if language == "en" else "").join(texts)
 
 
 @cache

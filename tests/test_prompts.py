@@ -126,6 +126,7 @@ def test_a_called_merchant_is_told_the_act_of_each_of_its_turns_and_nobody_elses
     assert messages[3]["content"].startswith(turns[2].text)
     assert objects in messages[3]["content"]
     assert prompts.called_messages(system, language, turns)[3] == {"role": "user", "content": turns[2].text}
+    assert prompts.act_text("listen+volunteer:decision", language).startswith(prompts.act_text("listen", language))
     with pytest.raises(InputError, match="did you mean 'object:price'"):
         prompts.act_text("objekt:price", language)
 
