@@ -197,3 +197,8 @@ def test_two_names_of_one_country_are_the_same_place_and_ones_own_country_is_no_
     assert not untraced(["They look for those in Holland."], ["Buyers sit in the Netherlands."], "en")
     assert untraced(["They look for those in Holland."], ["Buyers sit in Belgium."], "en")
     assert not untraced(["How much bedding goes out of Britain?"], [""], "en")
+
+
+def test_a_name_begins_with_its_capital_and_a_people_is_no_name() -> None:
+    assert not untraced(["I'm after Mr. Novak of Seatwise."], ["Mr. Novak, Seatwise"], "en")
+    assert not untraced(["It's the Germans who look for kites."], [""], "en")

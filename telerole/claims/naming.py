@@ -47,7 +47,7 @@ def _english(text: str) -> Iterator[Named]:
         words = list(re.finditer(r"\S+", run[0]))
         if _FIRST.search(text, 0, run.start()) and _bare(words[0][0]) not in _known_english():
             words = words[1:]  # a sentence begins with a capital whatever the word
-        while words and _ordinary(words[0][0]):
+        while words and (words[0][0].islower() or _ordinary(words[0][0])):
             words = words[1:]
         while words and _ordinary(words[-1][0]):
             words = words[:-1]
