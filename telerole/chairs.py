@@ -6,7 +6,6 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from telerole.agents.director import directed
@@ -30,12 +29,12 @@ LOCAL_TOKENS = 160  # of one line; nobody says more in one breath
 RULES = "rules"
 KINDS = ("offline", "local", "openai", "human")
 FORMS = (
-    "offline, local, local:FILE.gguf, openai:MODEL, openai:MODEL@BASE_URL, human, or candidate+, prompted+, "
+    "offline, local, local:FILE.gguf, local:DIR, openai:MODEL, openai:MODEL@BASE_URL, human, or candidate+, prompted+, "
     "plain+ or trained+ and one of them"
 )
-ABLE = "openai:MODEL, openai:MODEL@BASE_URL or local:FILE.gguf"
+ABLE = "openai:MODEL, openai:MODEL@BASE_URL, local:FILE.gguf or local:DIR"
 UNTOLD = ("offline", "human")
-MODELS = "openai:MODEL, openai:MODEL@BASE_URL, local or local:FILE.gguf"
+MODELS = "openai:MODEL, openai:MODEL@BASE_URL, local, local:FILE.gguf or local:DIR"
 
 Chair = Any
 """A SPEC, a `Backend`, a `Speaker` such as `Candidate`, a function of the `Call`, or AgentChat's agents."""
@@ -192,7 +191,7 @@ class Chairs:
         if spec.kind == "local":
             from telerole.backends.local import LocalBackend
 
-            return self._open(lambda: LocalBackend(Path(spec.model) if spec.model else None))
+            return self._open(lambda: LocalBackend(spec.model or None).beside(self.opened))
         from telerole.backends.openai import OpenAIBackend
 
         key = "none" if self._replaying else None  # a replay asks nobody

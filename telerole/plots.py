@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from telerole.postprocess.results import Funnel
     from telerole.probing import Probed
     from telerole.studio.covering import Coverage
+    from telerole.training.curves import Step
 
 Chart = Any
 """An Altair chart; Altair is loaded only where one is drawn."""
@@ -135,6 +136,24 @@ def funnel_chart(funnel: Funnel) -> Chart:
             order=alt.Order("what:N", sort="ascending"),
         )
     )
+
+
+def loss_chart(steps: Sequence[Step]) -> Chart:
+    """How a fine-tuning went: the loss of each step, and that on the validation rows where it was measured."""
+    alt = load_altair()
+    losses = [{"step": one.step, "loss": one.loss, "what": "training"} for one in steps]
+    losses += [
+        {"step": one.step, "loss": one.validation_loss, "what": "validation"}
+        for one in steps
+        if one.validation_loss is not None
+    ]
+    names = ["training", "validation"]
+    color = alt.Color("what:N", title=None, sort=names, scale=alt.Scale(domain=names, range=[INK, NONE]))
+    base = alt.Chart(alt.Data(values=losses), title="loss of the learned words", width=460, height=240)
+    x = alt.X("step:Q", title="step", axis=alt.Axis(format="d", tickMinStep=1))
+    lines = base.mark_line().encode(x=x, y=alt.Y("loss:Q", title="nats a token"), color=color)
+    validated = base.transform_filter("datum.what == 'validation'")
+    return styled(lines + validated.mark_point(filled=True).encode(x=x, y="loss:Q", color=color))
 
 
 def _outcome_scale(alt: ModuleType) -> Any:

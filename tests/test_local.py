@@ -13,7 +13,7 @@ from random import Random
 
 import pytest
 
-from telerole.backends import Message, Reply, Sampling, local
+from telerole.backends import Message, Reply, Sampling, llama, local
 from telerole.backends.local import LocalBackend
 from telerole.errors import EmptyReply, InputError, Rejected, Truncated
 from telerole.session import Usage
@@ -168,9 +168,9 @@ async def test_calls_that_come_at_once_load_one_model_and_say_what_they_say_alon
     backend: LocalBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loads: list[object] = []
-    load = local._load
+    load = llama.load
     alone = [await say(backend, GREETING, seed, max_tokens=10) for seed in range(3)]
-    monkeypatch.setattr(local, "_load", lambda *given: loads.append(given) or load(*given))
+    monkeypatch.setattr(llama, "load", lambda *given: loads.append(given) or load(*given))
     together = LocalBackend(context=256, slots=3)
     assert not loads
     assert await asyncio.gather(*(say(together, GREETING, seed, max_tokens=10) for seed in range(3))) == alone

