@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from telerole.cli.app import app, console
-from telerole.cli.synthesis import RunSeed
 from telerole.cli.export import SideName
+from telerole.cli.synthesis import RunSeed
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -1,0 +1,69 @@
+"""The project's own English calls as triplets: what TeleBot in miniature and the bundled adapters are trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from telerole import Catalog
+from telerole.catalog import Seed
+from telerole.endings import put_down
+from telerole.records import Language, Record, load
+from telerole.session import Method, Session, Triplet, Turn
+from telerole.synthesis.dataset import Shares, Split, split
+
+LANGUAGE: Language = "en"
+SHARES = Shares(extraction=0.35, simulation=0.35, held_out=0.30)  # intervals by script need scripts
+CALLS = Path(__file__).parent / "calls.en.jsonl"
+WRITTEN = "A person stood in for the model and wrote both sides; no model wrote these lines."
+
+
+class Call(Record):
+    """A call written for a seed script of the library: who was cast, and what was said, each turn with its act."""
+
+    id: str
+    script: str
+    salesperson: str
+    merchant: str
+    turns: tuple[Turn, ...] = Field(min_length=2)
+
+
+def divide(catalog: Catalog, seed: int = 0) -> Split:
+    """The English seed scripts in three disjoint sets; no call below is of a script that is held out."""
+    return split(catalog, SHARES, seed, LANGUAGE)
+
+
+def extracted(catalog: Catalog, seeds: Sequence[Seed]) -> Iterator[Triplet]:
+    """The clean calls behind those seed scripts, where the library has them: what a perfect reader extracts."""
+    of = {seed.script: seed for seed in seeds}
+    for truth in catalog.truths(LANGUAGE):
+        if seed := of.get(truth.script):
+            yield _triplet(catalog, seed, truth.script, truth.turns, "extraction", {"writer": "the seed corpus"})
+
+
+def simulated(catalog: Catalog, seeds: Sequence[Seed]) -> Iterator[Triplet]:
+    """The calls that were written for those seed scripts, each with people cast for it."""
+    of = {seed.script: seed for seed in seeds}
+    for call in load(CALLS, Call):
+        if seed := of.get(call.script):
+            cast = {"salesperson": call.salesperson, "merchant": call.merchant, "writer": WRITTEN}
+            yield _triplet(catalog, seed, call.id, call.turns, "simulation", cast)
+
+
+def _triplet(
+    catalog: Catalog, seed: Seed, id: str, turns: tuple[Turn, ...], method: Method, provenance: dict[str, str]
+) -> Triplet:
+    profile = catalog.profile(seed.profile)
+    session = Session(
+        id=f"{id}.0",
+        scenario_id=id,
+        language=LANGUAGE,
+        seed=0,
+        turns=turns,
+        end=put_down(turns[:-1], turns[-1].text, LANGUAGE),
+        provenance=provenance,
+    )
+    strategy = catalog.strategy(seed.strategy).filled(profile.slots())
+    return Triplet(profile=profile, strategy=strategy, session=session, method=method, source=seed.script)
