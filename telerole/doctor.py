@@ -51,7 +51,7 @@ def examine(reach: str | None = None) -> list[Finding]:
     findings = [_python(), _telerole(), *_dependencies(), _autogen(), _library(), _key(), _base_url()]
     if reach is not None:
         findings.append(_server(reach))
-    return [*findings, *_charts(), _llama_cpp(), _default_model(), _cores(), _folder()]
+    return [*findings, *_extras(), _llama_cpp(), _default_model(), _cores(), _folder()]
 
 
 def _python() -> Finding:
@@ -112,10 +112,14 @@ def _base_url() -> Finding:
     return Finding("OPENAI_BASE_URL", True, shown)
 
 
-def _charts() -> Iterator[Finding]:
-    """What draws charts; without it everything but ``--plot`` works."""
-    for name, wanted in _needs(extra="report").items():
-        yield _package(name, wanted, "pip install 'telerole[report]'", optional=True)
+def _extras() -> Iterator[Finding]:
+    """What draws charts and what fine-tunes; all else works without."""
+    seen: set[str] = set()
+    for extra in ("report", "train"):
+        wanted = _needs(extra=extra)
+        for name in sorted(wanted.keys() - seen):
+            yield _package(name, wanted[name], f"pip install 'telerole[{extra}]'", optional=True)
+        seen |= wanted.keys()
 
 
 def _llama_cpp() -> Finding:
