@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import shutil
 import struct
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from telerole.backends import Message, Reply, Sampling, llama, local
+from telerole.backends import Backend, Message, Reply, Sampling, llama, local
 from telerole.backends.local import LocalBackend
-from telerole.errors import EmptyReply, InputError, Rejected, Truncated
+from telerole.chairs import Chairs
+from telerole.errors import EmptyReply, FileError, InputError, Rejected, Truncated
 from telerole.session import Usage
+from telerole.training.trained import Trained
 
 needs_model = pytest.mark.skipif(
     importlib.util.find_spec("xllamacpp") is None or local.default_model() is None,
@@ -39,7 +43,7 @@ def backend() -> Iterator[LocalBackend]:
     asyncio.run(backend.aclose())
 
 
-async def say(backend: LocalBackend, messages: list[Message], seed: int = 0, max_tokens: int = SHORT) -> str:
+async def say(backend: Backend, messages: list[Message], seed: int = 0, max_tokens: int = SHORT) -> str:
     """What the model says in `max_tokens` tokens, cut off or not."""
     try:
         reply = await backend.generate(messages, sampling=Sampling(temperature=1.0, seed=seed, max_tokens=max_tokens))
@@ -201,6 +205,117 @@ async def test_each_adapter_speaks_in_its_own_way_on_one_model(backend: LocalBac
     await plain.aclose()
 
 
+@needs_model
+async def test_what_one_adapter_has_read_is_never_gone_on_from_by_another(tmp_path: Path) -> None:
+    files = {"salesperson": tmp_path / "s.gguf", "merchant": tmp_path / "m.gguf"}
+    for seed, file in enumerate(files.values()):
+        write_adapter(file, seed)
+    told = [f"You are {name}. " + "You ask how business is. " * 12 for name in ("Lily", "Bob")]
+    prompts: list[list[Message]] = [[{"role": "system", "content": words}, *GREETING] for words in told]
+    fresh = LocalBackend(context=1024, adapters=files)
+    alone = await say(fresh.with_adapter("merchant"), prompts[0], max_tokens=8)
+    await fresh.aclose()
+    both = LocalBackend(context=1024, adapters=files)
+    for name, prompt in (("salesperson", 0), ("salesperson", 1), ("merchant", 1)):
+        await say(both.with_adapter(name), prompts[prompt], max_tokens=1)
+    assert await say(both.with_adapter("merchant"), prompts[0], max_tokens=8) == alone
+    await both.aclose()
+
+
+@needs_model
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="Linux tells how much memory is a file's")
+async def test_two_trainings_of_one_base_need_the_memory_of_its_weights_once(tmp_path: Path) -> None:
+    first, second = (trained(tmp_path / name, seed) for seed, name in enumerate("ab"))
+    chairs = Chairs()
+    backends = [chairs.backend(f"local:{folder}") for folder in (first, second)]
+    before = await say(backends[0], GREETING, max_tokens=2), mapped()
+    assert await say(backends[1], GREETING, max_tokens=2) != before[0]
+    assert mapped() - before[1] < 20 * 2**20 < before[1]
+    await chairs.close()
+
+
+def mapped() -> int:
+    """The bytes of files in this process's memory, each page counted once."""
+    rollup = Path("/proc/self/smaps_rollup").read_text()
+    return next(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss_File"))
+
+
+async def test_backends_of_one_base_never_work_on_more_requests_than_they_have_slots(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "base.gguf").write_bytes(b"GGUF")
+    server = Counting()
+    monkeypatch.setattr(llama, "load", lambda *given: server)
+    first = LocalBackend(tmp_path / "base.gguf")
+    backends = [first, LocalBackend(tmp_path / "base.gguf", adapters={"a": tmp_path / "a"}).beside([first])]
+    await asyncio.gather(*(say(backend, GREETING) for backend in backends * 3))
+    assert (server.asked, server.peak) == (6, 1)
+
+
+class Counting:
+    """Stands for llama.cpp, and counts how many requests it is asked at once."""
+
+    def __init__(self) -> None:
+        self.asked, self.peak, self._now, self._lock = 0, 0, 0, threading.Lock()
+
+    def handle_chat_completions(self, body: dict[str, object]) -> dict[str, object]:
+        with self._lock:
+            self.asked, self._now = self.asked + 1, self._now + 1
+            self.peak = max(self.peak, self._now)
+        threading.Event().wait(0.02)
+        with self._lock:
+            self._now -= 1
+        choice = {"message": {"content": "Hello"}, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 1, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 0}}
+        return {"choices": [choice], "usage": usage, "model": "base.gguf"}
+
+
+@needs_model
+async def test_a_trainings_folder_speaks_through_its_adapter_or_its_whole_model(
+    backend: LocalBackend, tmp_path: Path
+) -> None:
+    folder = trained(tmp_path / "t", 0)
+    adapted = LocalBackend(folder, context=256)
+    plain = await say(backend, GREETING)
+    assert await say(adapted, GREETING) != plain
+    await adapted.aclose()
+    shutil.copy(needed_model(), folder / "model.gguf")
+    whole = LocalBackend(folder, context=256)
+    assert await say(whole, GREETING) == plain
+    assert whole.name == f"local:{folder}"
+    await whole.aclose()
+
+
+@needs_model
+async def test_an_adapter_made_for_another_model_is_named(tmp_path: Path) -> None:
+    folder = trained(tmp_path / "t", 0)
+    write_adapter(folder / "adapter.gguf", 0, width=64)
+    with pytest.raises(
+        FileError, match=r"t/adapter.gguf: llama.cpp cannot load it beside .*Q4_1.gguf: it was made for"
+    ):
+        await LocalBackend(folder, context=256).reach()
+
+
+@pytest.mark.parametrize(
+    ("base", "method", "missing", "fault"),
+    [
+        ("smollm2", "lora", "training.json", "training.json: is missing: the folder holds no finished training"),
+        ("smollm2", "lora", "adapter.gguf", "adapter.gguf: is missing; `telerole merge .*t` writes the model as one"),
+        ("smollm2", "full", "", "model.gguf: is missing; `telerole merge .*t` writes the model as one file"),
+        ("gone.gguf", "lora", "", "training.json: base: gone.gguf: is missing"),
+        ("Qwen/Qwen3-0.6B", "lora", "", "training.json: base: Qwen/Qwen3-0.6B: is no GGUF file"),
+    ],
+)
+def test_a_folder_that_cannot_be_served_is_told_at_once(
+    tmp_path: Path, base: str, method: str, missing: str, fault: str
+) -> None:
+    folder = trained(tmp_path / "t", 0, base, method)
+    if missing:
+        (folder / missing).unlink()
+    with pytest.raises(FileError, match=fault):
+        Chairs().seat(f"candidate+local:{folder}", "salesperson")
+
+
 def test_an_adapter_that_was_not_given_is_named_with_the_nearest() -> None:
     backend = LocalBackend(adapters={"salesperson": Path("s.gguf")})
     with pytest.raises(
@@ -303,3 +418,19 @@ def write_adapter(path: Path, seed: int, width: int = 576) -> None:
     draw = Random(seed)
     weights = struct.pack(f"<{2 * width}f", *(draw.gauss() for _ in range(2 * width)))
     path.write_bytes(header + bytes(-len(header) % 32) + weights)
+
+
+def trained(folder: Path, seed: int, base: str = "smollm2", method: str = "lora") -> Path:
+    """A finished training with a random adapter."""
+    folder.mkdir()
+    facts = {"base": base, "method": method, "side": "salesperson", "seed": seed, "epochs": 1, "steps": 1, "rows": 1}
+    record = Trained.model_validate(facts | {"data": "0", "loss": 1.0})
+    (folder / "training.json").write_text(record.model_dump_json())
+    write_adapter(folder / "adapter.gguf", seed)
+    return folder
+
+
+def needed_model() -> Path:
+    model = local.default_model()
+    assert model
+    return model
