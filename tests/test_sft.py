@@ -442,6 +442,7 @@ def test_the_tokenizer_of_the_gguf_file_gives_the_ids_of_llama_cpp(tokenizer: An
         assert tokenizer(text, add_special_tokens=False)["input_ids"] == theirs(text)
 
 
+@pytest.mark.timeout(600)  # a busy machine takes minutes to de-quantise the model
 def test_the_default_model_is_a_base(tmp_path: Path) -> None:
     """Four short rows, two steps: de-quantised, it is the chat model it was, to which no word costs many nats."""
     file = written(tmp_path / "rows.jsonl", [chat(number) for number in range(4)])
