@@ -278,7 +278,6 @@ def default(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any], 
     return folder, plain, [truth(adapted, tokens) for tokens in PROMPTS]
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.timeout(600)  # a busy machine takes minutes to de-quantise the model
 def test_the_default_model_with_an_adapter_says_what_peft_says(default: tuple[Path, list[Any], list[Any]]) -> None:
     folder, plain, adapted = default
