@@ -1,7 +1,7 @@
 """TeleBot in miniature, and the paper's ablation, on two cores: from the seed corpus to Tables 1 and 2.
 
-    python telebot.py --out runs/telebot              hours: two training seeds, 324 evaluation sessions a model
-    python telebot.py --out runs/telebot --small      some fifteen minutes
+    python telebot.py --out runs/telebot              many hours: two training seeds, 324 calls of each model
+    python telebot.py --out runs/telebot --small      a few rows and calls
     python telebot.py --out runs/telebot --tiny       proves that every step runs, and nothing else
 
 The same command goes on where it was stopped. What is compared is how 135 million parameters take to this project's
