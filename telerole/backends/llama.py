@@ -33,8 +33,9 @@ class Engine:
     """One model in memory, its adapters, and the threads that wait for its answers.
 
     Each adapter has a llama.cpp of its own, because one keeps the prompts it has read without a note of the adapter it
-    read them through, and goes on from them through another. The model's weights are in memory once all the same:
-    they are pages of its file. A further adapter takes what its slots take.
+    read them through, and goes on from them through another. The model's weights are in memory once all the same, as
+    pages of its file, but for formats that llama.cpp rearranges, such as Q4_0. A further adapter takes what its slots
+    take.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -120,7 +121,10 @@ def _started(shape: Shape, adapter: Path | None, cache_mib: int) -> xllamacpp.Se
         cpu.n_threads = shape.threads
         cpu.poll = 0  # waiting threads sleep instead of spinning, which starves everything on a busy machine
     params.verbosity = 0
-    return xllamacpp.Server(params)
+    server = xllamacpp.Server(params)
+    # Freed before its own thread works, as can be on a busy machine, it would wait for that thread for ever.
+    server.handle_completions({"prompt": "a", "n_predict": 1, "cache_prompt": False})
+    return server
 
 
 def _loads(shape: Shape) -> bool:
