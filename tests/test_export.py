@@ -113,8 +113,13 @@ class Overheard:
 
 
 def triplet_of(session: Session, scenario: Scenario) -> Triplet:
-    whole = {"profile": scenario.profile, "strategy": scenario.filled_strategy, "source": scenario.script.id}
-    return Triplet(session=session, method="simulation", **whole)  # type: ignore[arg-type]
+    return Triplet(
+        profile=scenario.profile,
+        strategy=scenario.filled_strategy,
+        session=session,
+        method="simulation",
+        source=scenario.script.id,
+    )
 
 
 def assert_deployed(asked: list[list[Message]], row: Sequence[Message]) -> None:

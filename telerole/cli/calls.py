@@ -40,8 +40,9 @@ def simulate(
 ) -> None:
     """Play calls into a run folder.
 
-    SPEC is offline, local, local:FILE.gguf, openai:MODEL, openai:MODEL@BASE_URL, human, or candidate+SPEC for a
-    model in the salesperson's chair that is told only profile and strategy.
+    SPEC is offline, local, local:FILE.gguf, local:DIR (a fine-tuning), openai:MODEL, openai:MODEL@BASE_URL, human, or
+    candidate+SPEC for a model in the salesperson's chair that is told only profile and strategy; a merchant that was
+    fine-tuned is trained+SPEC.
     """
     from telerole.backends.base import Sampling
     from telerole.catalog import Catalog

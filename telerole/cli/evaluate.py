@@ -49,9 +49,10 @@ def evaluate(
 ) -> None:
     """Compare candidates (the paper's Table 2): they play the same calls, judges say yes or no to six metrics.
 
-    A candidate's SPEC is openai:MODEL, openai:MODEL@BASE_URL, local:FILE.gguf or offline, told profile and strategy
-    only; prompted+SPEC is the same model under the expert's long prompt, the paper's baseline. A merchant's SPEC may
-    be plain+SPEC, without a mind. Without --judge, outcomes and measures are compared alone.
+    A candidate's SPEC is openai:MODEL, openai:MODEL@BASE_URL, local:FILE.gguf, local:DIR (a fine-tuning) or offline,
+    told profile and strategy only; prompted+SPEC is the same model under the expert's long prompt, the paper's
+    baseline. A merchant's SPEC may be plain+SPEC, without a mind. Without --judge, outcomes and measures are compared
+    alone.
     """
     from telerole.catalog import Catalog
     from telerole.errors import InputError

@@ -22,7 +22,8 @@ class RoleName(StrEnum):
 
 Name = Annotated[str, typer.Argument(metavar="FILE|ID", help="A persona's file, or the id of a bundled one.")]
 Writer = Annotated[
-    str, typer.Option(metavar="SPEC", help="The model that writes: openai:MODEL[@BASE_URL] or local:FILE.gguf.")
+    str,
+    typer.Option(metavar="SPEC", help="The model that writes: openai:MODEL[@BASE_URL], local:FILE.gguf, local:DIR."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 

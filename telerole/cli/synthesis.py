@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from telerole.runs import TripletFolder
     from telerole.synthesis.making import Triplets
 
-Model = Annotated[str, typer.Option(metavar="SPEC", help="The model: openai:MODEL[@BASE_URL] or local:FILE.gguf.")]
+Model = Annotated[
+    str, typer.Option(metavar="SPEC", help="The model: openai:MODEL[@BASE_URL], local:FILE.gguf, local:DIR.")
+]
 Out = Annotated[Path, typer.Option(help="The run folder; a folder that was begun is gone on with.")]
 RunSeed = Annotated[int, typer.Option(help="Decides what is sampled, and each call's own seed.")]
 AtOnce = Annotated[int, typer.Option(min=1, help="Model calls at once.")]

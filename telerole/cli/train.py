@@ -125,7 +125,7 @@ def _show_pieces(screen: Console, shown: Sequence[tuple[str, bool]]) -> None:
     text = Text()
     for piece, learned in shown:
         text.append(f"⟦{piece}⟧" if learned else piece, style="bold green" if learned else "dim")
-    screen.print(text)
+    screen.print(text, soft_wrap=True)  # rich would break Chinese only before a whole sentence
 
 
 def _show_counts(screen: Console, name: str, rows: Sequence[Encoded], limit: int) -> None:

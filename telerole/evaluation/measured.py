@@ -8,6 +8,7 @@ from itertools import combinations
 from telerole.evaluation.measures import SessionMeasures, value_of
 from telerole.evaluation.measures.names import HIGHER_IS_BETTER
 from telerole.evaluation.played import Played
+from telerole.evaluation.rates import comparable, scores
 from telerole.evaluation.results import MeasureDifference
 from telerole.evaluation.statistics.multiplicity import holm
 from telerole.evaluation.statistics.paired import Comparison, compare_means
@@ -44,17 +45,9 @@ def _compared(
     seed: int,
 ) -> Iterator[tuple[str, Comparison]]:
     for name in HIGHER_IS_BETTER:
-        one, two = (_by_script(calls, language, name) for calls in (first, second))
-        if sum(script in two for script in one) >= 2:
+        one, two = (
+            scores((each.script, value_of(found, name)) for each, found in calls if found.language == language)
+            for calls in (first, second)
+        )
+        if comparable(one, two):
             yield name, compare_means(one, two, seed=seed)
-
-
-def _by_script(
-    calls: Sequence[tuple[Played, SessionMeasures]], language: Language, name: str
-) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = {}
-    for played, measured in calls:
-        value = value_of(measured, name)
-        if measured.language == language and value is not None:
-            found.setdefault(played.script, []).append(value)
-    return found

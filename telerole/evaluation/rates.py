@@ -33,14 +33,19 @@ def found_by(judged: Judged | None) -> Found:
     return found
 
 
-def scores(values: Iterable[tuple[str, bool | None]]) -> dict[str, list[float]]:
-    """Each script's sessions as 1 or 0; those of which nothing is known (None) are left out."""
+def scores(values: Iterable[tuple[str, float | None]]) -> dict[str, list[float]]:
+    """The value of each of a script's sessions, yes being 1; those of which nothing is known (None) are left out."""
     by_script: dict[str, list[float]] = {}
     for script, value in values:
         known = by_script.setdefault(script, [])
         if value is not None:
             known.append(float(value))
     return by_script
+
+
+def comparable(one: Scores, two: Scores) -> bool:
+    """Whether two systems share two scripts, the fewest that a comparison takes."""
+    return sum(bool(values and two.get(script)) for script, values in one.items()) >= 2
 
 
 def share(by_script: Scores) -> Estimate | None:
@@ -76,7 +81,7 @@ def differences(
             one, two = (
                 scores((each.script, found(each, metric)) for each in systems[name]) for name in (first, second)
             )
-            if sum(bool(values and two.get(script)) for script, values in one.items()) >= 2:
+            if comparable(one, two):
                 compared[metric] = compare_rates(one, two, seed=seed)
         adjusted = holm({metric: comparison.p for metric, comparison in compared.items()})
         for metric, comparison in compared.items():

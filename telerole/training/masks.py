@@ -200,11 +200,11 @@ def _without_blank_end(terms: Sequence[str]) -> tuple[list[str], list[str]]:
     said, blank = list(terms), list[str]()
     while len(said) > 1 and said[-1][0] in "'\"":
         quote, body = said[-1][0], said[-1][1:-1]
-        start = _BLANK_END.search(body).start()  # type: ignore[union-attr]  # it always matches
-        if start < len(body):
-            blank.insert(0, quote + body[start:] + quote)
-        if start:
-            said[-1] = quote + body[:start] + quote
+        kept = _BLANK_END.sub("", body)
+        if kept != body:
+            blank.insert(0, quote + body[len(kept) :] + quote)
+        if kept:
+            said[-1] = quote + kept + quote
             break
         said.pop()
     return said, blank

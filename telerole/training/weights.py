@@ -210,10 +210,11 @@ def _weights(file: Path) -> Iterator[tuple[str, Callable[[], Array]]]:
     except ImportError:
         raise InputError(f"weights need the train extra: {INSTALL}") from None
     try:
-        opened = safe_open(file, "pt")
+        opened: Any = safe_open(file, "pt")
     except (OSError, SafetensorError) as error:
         raise FileError(file, [f"cannot be read: {error}"]) from None
-    for name in opened.keys():  # type: ignore[no-untyped-call]  # noqa: SIM118
+    names: list[str] = opened.keys()
+    for name in names:
         yield name, partial(_read, opened, name)
 
 
