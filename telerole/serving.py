@@ -20,7 +20,7 @@ from aiohttp import web
 from telerole.backends.llama import failure
 from telerole.backends.local import LocalBackend, base_file, with_defaults
 from telerole.errors import InputError, TeleroleError, nearest
-from telerole.training.trained import read_trained
+from telerole.trained import read_trained
 
 LARGEST = 2**24  # bytes of a request
 OURS = ("model", "lora", "id_slot")  # what a request may say to this server and not to llama.cpp

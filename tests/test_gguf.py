@@ -12,8 +12,8 @@ import pytest
 from telerole.backends import local
 from telerole.backends.llama import Shape, load
 from telerole.errors import FileError, InputError
+from telerole.trained import Trained
 from telerole.training.gguf import merge, write, write_adapter
-from telerole.training.trained import Trained
 
 gguf = pytest.importorskip("gguf")
 np = pytest.importorskip("numpy")

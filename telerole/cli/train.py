@@ -84,9 +84,9 @@ def _settings(**given: Any) -> Settings:
 
 
 def _train(data: Path, base: str, out: Path, side: Any, settings: Settings) -> None:
+    from telerole.trained import ADAPTER, MODEL, PEFT, WHOLE
     from telerole.training.encoding import read_chats
     from telerole.training.sft import train as run
-    from telerole.training.trained import ADAPTER, MODEL, PEFT, WHOLE
 
     screen, chats = console(), read_chats(data, side)
     if not chats.validation:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from telerole.errors import InputError
-from telerole.training.trained import DEFAULT_BASE
+from telerole.trained import DEFAULT_BASE
 
 NEEDED = 'fine-tuning needs torch, transformers, TRL and PEFT ({}); pip install "telerole[train]"'
 

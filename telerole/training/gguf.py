@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from telerole.backends.local import base_file
 from telerole.errors import FileError
-from telerole.training.trained import ADAPTER, MODEL, read_trained
+from telerole.trained import ADAPTER, MODEL, read_trained
 from telerole.training.weights import Base, gguf_package, read_lora, read_whole
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from telerole.errors import FileError, InputError
 from telerole.persona import Role
 from telerole.progress import Bar
 from telerole.records import Record
+from telerole.trained import ADAPTER, DEFAULT_BASE, MODEL, PEFT, RECORD, WHOLE, Trained, read_trained
 from telerole.training import bases, curves
 from telerole.training.encoding import Chats, Encoded, encode, read_chats, within
-from telerole.training.trained import ADAPTER, DEFAULT_BASE, MODEL, PEFT, RECORD, WHOLE, Trained, read_trained
 
 LIBRARIES = ("telerole", "torch", "transformers", "trl", "peft")
 STATE = {

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from telerole.errors import FileError, InputError
-from telerole.training.trained import PEFT, WHOLE
+from telerole.trained import PEFT, WHOLE
 
 if TYPE_CHECKING:
     import numpy as np
