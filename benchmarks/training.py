@@ -1,6 +1,6 @@
 """What a step of fine-tuning the small default model costs: seconds, tokens a second, memory, and the loss.
 
-The rows are those of the example's calls that the bundled filters of single sessions keep, of at most `--max-length`
+The rows are those of the example's calls that `clean` keeps, of at most `--max-length`
 tokens, in the default settings. Loading the model is not in the seconds, but is in the memory.
 ``python benchmarks/training.py --steps 3``
 """
@@ -17,8 +17,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "05_telebot"))
 
 import corpus
 
-from telerole import journal
 from telerole.catalog import Catalog
+from telerole.postprocess.cleaning import clean
+from telerole.runs import TripletFolder
 from telerole.training.curves import read_curve
 from telerole.training.export import export
 from telerole.training.sft import Settings, train
@@ -32,13 +33,15 @@ def main() -> None:
     given = parser.parse_args()
     catalog = Catalog.bundled()
     parts = corpus.divide(catalog)
-    calls = [*corpus.simulated(catalog, (*parts.extraction, *parts.simulation))]
+    calls = corpus.simulated(catalog, (*parts.extraction, *parts.simulation))
     settings = Settings(epochs=1, max_length=given.max_length, skip_long=True, full=given.full)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
-        # Some are rejected, and some are too long: the share that is needed of what is left.
-        journal.replace(path / "calls.jsonl", map(journal.line, calls))
-        export(path / "calls.jsonl", path / "all", held_out=0)
+        with TripletFolder.open(path / "calls", {"stage": "benchmark"}) as run:
+            for call in calls:
+                run.append(call)
+        clean(path / "calls")
+        export(path / "calls", path / "all", held_out=0)
         rows = (path / "all" / "train.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
         (path / "rows.jsonl").write_text("".join(rows[: settings.batch * given.steps]), encoding="utf-8")
         trained = train(path / "rows.jsonl", path / "out", settings=settings)
