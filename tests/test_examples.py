@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from telerole.backends import local
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 OFFLINE = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
 
@@ -31,3 +33,17 @@ def test_notebooks_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=100, resources={"metadata": {"path": str(tmp_path)}}).execute()
     assert any(cell.get("outputs") for cell in notebook.cells)
+
+
+@pytest.mark.skipif(local.default_model() is None, reason="needs the default model: run `telerole install-model`")
+@pytest.mark.timeout(1200)
+def test_telebot_goes_from_the_seed_corpus_to_the_tables_and_repeats_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, str(EXAMPLES / "05_telebot" / "telebot.py"), "--tiny"]
+    command += ["--out", str(tmp_path / "telebot"), "--adapters", str(tmp_path / "adapters")]
+    first, second = (
+        subprocess.run(command, env=OFFLINE, capture_output=True, text=True, check=False) for _ in range(2)
+    )
+    assert first.returncode == 0, first.stderr
+    assert "Table 1" in (page := (tmp_path / "telebot" / "report.html").read_text())
+    assert "without simulation, seed 1" in page
+    assert (second.returncode, second.stdout) == (0, first.stdout)

@@ -22,12 +22,13 @@ from telerole.backends.base import Message
 from telerole.cli import app
 from telerole.errors import FileError, InputError
 from telerole.persona import Role
+from telerole.records import load
 from telerole.trained import read_trained
 from telerole.training import bases, curves
 from telerole.training.curves import Step
 from telerole.training.encoding import encode, pieces, read_chats, within
 from telerole.training.rows import row_of
-from telerole.training.sft import Settings, train
+from telerole.training.sft import Recipe, Settings, train
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
@@ -264,7 +265,7 @@ def test_a_killed_process_goes_on_to_the_same_curve(data: Path, tiny: str, whole
     code = (
         "import os, signal, sys\n"
         "from telerole.training import trainer\n"
-        "from telerole.training.sft import Settings, train\n"
+        "from telerole.training.sft import Recipe, Settings, train\n"
         "def seal(folder, seal=trainer.seal):\n"
         "    os.kill(os.getpid(), signal.SIGKILL) if folder.name[-1] == '4' else seal(folder)\n"
         "trainer.seal = seal\n"
@@ -469,3 +470,69 @@ def test_the_command_says_what_it_made_and_that_nothing_is_validated(data: Path,
     assert "No validation rows: nothing is stopped early" in said.stdout
     assert f"Made: {out / 'adapter'}" in said.stdout
     assert (said.stderr.count("\n"), "steps" in said.stderr) == (1, True)
+
+
+SEVEN_BILLION = Path(__file__).parents[1] / "examples" / "05_telebot" / "seven_billion.yaml"
+
+
+def test_the_recipe_for_seven_billion_weights_gives_an_adapter_that_vllm_loads(
+    data: Path, tokenizer: Any, tmp_path: Path
+) -> None:
+    """On a model of the same make, with two small layers."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
+
+    small = tmp_path / "qwen"
+    config = Qwen2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        pad_token_id=2,
+    )
+    with bases.quiet():
+        Qwen2ForCausalLM(config).save_pretrained(small)
+        tokenizer.save_pretrained(small)
+    out = tmp_path / "out"
+    command = ["train", str(data), "--settings", str(SEVEN_BILLION), "--base", str(small), "--out", str(out)]
+    CliRunner().invoke(app, command, catch_exceptions=False)
+    recipe = load(SEVEN_BILLION, Recipe)[0]
+    about = json.loads((out / "adapter" / "adapter_config.json").read_bytes())
+    assert (about["r"], about["lora_alpha"]) == (recipe.rank, recipe.alpha)
+    assert f"--max-lora-rank {recipe.rank} " in SEVEN_BILLION.read_text()
+    vllm = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+    assert {module.rsplit(".", 1)[-1] for module in about["target_modules"]} == vllm
+    assert (about["bias"], about["modules_to_save"], about["use_dora"], about["use_rslora"]) == (
+        "none", None, False, False,
+    )  # fmt: skip
+    with bases.quiet():
+        PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(small), out / "adapter")
+
+
+def test_what_the_command_is_given_comes_before_the_settings_file(data: Path, tiny: str, tmp_path: Path) -> None:
+    file, out = tmp_path / "settings.yaml", tmp_path / "out"
+    file.write_text(f"base: {tiny}\nepochs: 1\nrank: 4\nseed: 3\n")
+    command = ["train", str(data), "--settings", str(file), "--rank", "2", "--out", str(out)]
+    CliRunner().invoke(app, command, catch_exceptions=False)
+    made = read_trained(out)
+    assert (made.base, made.epochs, made.rank, made.seed) == (tiny, 1, 2, 3)
+
+
+def test_a_settings_file_with_an_unknown_field_is_an_error_that_names_it(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("epoch: 1\n")
+    with pytest.raises(InputError, match=r"settings\.yaml.*\n?.*epoch"):
+        CliRunner().invoke(app, ["train", str(data), "--settings", str(file), "--inspect"], catch_exceptions=False)
+
+
+def test_on_a_gpu_a_large_model_is_kept_in_bfloat16_and_its_activations_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from telerole.training.trainer import Numbers, numbers
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    assert numbers(full=False, size=7 * 10**9) == Numbers(short=True, weights=torch.bfloat16, twice=True)
+    assert numbers(full=True, size=7 * 10**9).weights == torch.float32

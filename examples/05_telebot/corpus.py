@@ -1,20 +1,30 @@
-"""The project's own English calls as triplets: what TeleBot in miniature and the bundled adapters are trained on."""
+"""The project's own English calls as data sets: what TeleBot in miniature and the bundled adapters are trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field
 
 from telerole import Catalog
+from telerole.backends.cassette import Cassette
 from telerole.catalog import Seed
 from telerole.endings import put_down
+from telerole.postprocess.cleaning import clean
+from telerole.postprocess.results import Funnel
+from telerole.qa import QAPair
 from telerole.records import Language, Record, load
+from telerole.runs import TripletFolder
 from telerole.session import Method, Session, Triplet, Turn
+from telerole.synthesis.complete import complete
 from telerole.synthesis.dataset import Shares, Split, split
 
 LANGUAGE: Language = "en"
+METHODS: tuple[Method, ...] = ("extraction", "simulation", "completion")
+RECORDED = Path(__file__).parents[1] / "recorded"
 SHARES = Shares(extraction=0.35, simulation=0.35, held_out=0.30)  # intervals by script need scripts
 CALLS = Path(__file__).parent / "calls.en.jsonl"
 WRITTEN = "A person stood in for the model and wrote both sides; no model wrote these lines."
@@ -33,6 +43,38 @@ class Call(Record):
 def divide(catalog: Catalog, seed: int = 0) -> Split:
     """The English seed scripts in three disjoint sets; no call below is of a script that is held out."""
     return split(catalog, SHARES, seed, LANGUAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What each method made of its seeds and the filters left, how many seeds it had, and what its cleaning took."""
+
+    kept: Mapping[Method, Sequence[Triplet]]
+    seeds: Mapping[Method, int]
+    funnels: Mapping[str, Funnel]
+
+
+def clean_data(out: Path, extraction: Sequence[Seed], simulation: Sequence[Seed]) -> Data:
+    """The three data sets, each with a run folder in `out`.
+
+    Completion has seeds of its own, the expert's questions and answers; what the model said to them is on record.
+    """
+    catalog = Catalog.bundled()
+    for method, triplets in (
+        ("extraction", extracted(catalog, extraction)),
+        ("simulation", simulated(catalog, simulation)),
+    ):
+        calls = hashlib.sha256(CALLS.read_bytes()).hexdigest()[:10]
+        with TripletFolder.open(out / method, {"stage": method, "calls": calls}) as folder:
+            for triplet in triplets:
+                folder.append(triplet)
+    pairs = [pair for pair in load(RECORDED / "pairs.jsonl", QAPair) if pair.language == LANGUAGE]
+    answered = Cassette(RECORDED / "completion.jsonl", mode="replay")
+    complete(pairs, "openai:stand-in", cassette=answered, out=out / "completion")
+    funnels = {method: clean(out / method) for method in METHODS}
+    kept = {method: load(out / method / "kept.jsonl", Triplet) for method in METHODS}
+    seeds: dict[Method, int] = dict(zip(METHODS, (len(extraction), len(simulation), len(pairs)), strict=True))
+    return Data(kept, seeds, funnels)
 
 
 def extracted(catalog: Catalog, seeds: Sequence[Seed]) -> Iterator[Triplet]:

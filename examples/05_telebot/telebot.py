@@ -1,8 +1,9 @@
 """TeleBot in miniature, and the paper's ablation, on two cores: from the seed corpus to Tables 1 and 2.
 
-    python telebot.py --out runs/telebot              many hours: two training seeds, 324 calls of each model
-    python telebot.py --out runs/telebot --small      a few rows and calls
-    python telebot.py --out runs/telebot --tiny       proves that every step runs, and nothing else
+    python telebot.py                    hours: two training seeds, 324 calls of each model
+    python telebot.py --trials 1 --pairs 1      as many scripts, 36 calls of each model
+    python telebot.py --small            a few rows and calls
+    python telebot.py --tiny             proves that every step runs, and nothing else
 
 The same command goes on where it was stopped. What is compared is how 135 million parameters take to this project's
 own English calls. They neither wrote these (people and the seed corpus did) nor judge: there is no judge here, only
@@ -12,18 +13,21 @@ measures. None of it can stand beside the paper's figures.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
+import adapters
 import corpus
 
 from telerole import journal
 from telerole.agents.role import Candidate, InRole, Prompted, called
 from telerole.backends.base import Sampling
-from telerole.backends.cassette import Cassette
 from telerole.backends.local import LocalBackend
 from telerole.catalog import Catalog
 from telerole.chairs import Chair
@@ -33,27 +37,22 @@ from telerole.evaluation.results import Evaluation
 from telerole.evaluation.sampling import to_read
 from telerole.evaluation.scenarios import held_out
 from telerole.persona import Role
-from telerole.postprocess.cleaning import clean
-from telerole.qa import QAPair
-from telerole.records import load
 from telerole.report import Shown, write_report
-from telerole.runs import TripletFolder
+from telerole.scenario import Scenario
 from telerole.session import Method, Triplet
-from telerole.synthesis.complete import complete
 from telerole.synthesis.dataset import Shares
 from telerole.synthesis.table import row
-from telerole.training.export import export
 from telerole.training.gguf import merge
-from telerole.training.sft import Settings, train
+from telerole.training.sft import Settings
 
-RECORDED = Path(__file__).parents[1] / "recorded"
-METHODS: tuple[Method, ...] = ("extraction", "simulation", "completion")
 ARMS: dict[str, tuple[Method, ...]] = {
-    "TeleBot": METHODS,
+    "TeleBot": ("extraction", "simulation", "completion"),
     "without extraction": ("simulation", "completion"),
     "without simulation": ("extraction", "completion"),
 }
-SPOKEN = Sampling(temperature=0.6, max_tokens=96, stop=("\n",))  # one line; a small model does not know when to stop
+PROMPTED, LINES, EVERY_CALL = "prompted, untrained", "lines of the strategy", "every call"
+SPOKEN = Sampling(temperature=0.3, max_tokens=96, stop=("\n",))  # one line; a small model does not know when to stop
+CORES = os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -62,100 +61,117 @@ class Size:
 
     seeds: tuple[int, ...]
     training: Settings
+    adapters: Settings
     pairs: int  # of a profile and a strategy, for each script that is held out
     trials: int
+    max_turns: int = 30
     scenarios: int | None = None
     rows: int | None = None
 
 
-FULL = Size(seeds=(1, 2), training=Settings(epochs=3, max_length=3072), pairs=3, trials=3)
-SMALL = Size(seeds=(1,), training=Settings(epochs=1, max_length=3072), pairs=1, trials=1, scenarios=6, rows=32)
-TINY = Size(seeds=(1,), training=Settings(epochs=1, max_length=3072), pairs=1, trials=1, scenarios=2, rows=4)
+LONG = Settings(epochs=2, learning_rate=5e-4, max_length=3072)
+SHORT = Settings(epochs=1, learning_rate=5e-4, max_length=3072)
+FULL = Size(seeds=(1, 2), training=LONG, adapters=adapters.SETTINGS, pairs=3, trials=3)
+SMALL = Size(seeds=(1,), training=SHORT, adapters=SHORT, pairs=1, trials=1, scenarios=4, rows=20)
+TINY = replace(SMALL, scenarios=1, rows=2, max_turns=6)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A model to be fine-tuned."""
+
+    name: str
+    triplets: Sequence[Triplet]
+    side: Role
+    settings: Settings
 
 
 def main() -> None:
     """The whole chain, top to bottom; each step leaves a folder, and a folder that is whole is not made again."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("runs/telebot"))
-    sizes = parser.add_mutually_exclusive_group()
-    sizes.add_argument("--small", dest="size", action="store_const", const=SMALL, default=FULL)
-    sizes.add_argument("--tiny", dest="size", action="store_const", const=TINY)
-    given = parser.parse_args()
+    given = options()
     out, size = given.out, given.size
+    size = replace(size, trials=given.trials or size.trials, pairs=given.pairs or size.pairs)
 
-    data, seeds = make_data(out / "data")
-    funnels = {method: clean(run) for method, run in data.items()}
-    kept = {method: load(run / "kept.jsonl", Triplet) for method, run in data.items()}
+    data = make_data(out / "data")
+    everything = adapters.every_call(given.adapters)[: size.rows]
+    both = [Arm(side, everything, side, size.adapters) for side in adapters.SIDES]
+    arms = [
+        Arm(
+            f"{name}, seed {seed}",
+            [triplet for method in methods for triplet in data.kept[method]][: size.rows],
+            "salesperson",
+            size.training.model_copy(update={"seed": seed}),
+        )
+        for seed in size.seeds
+        for name, methods in ARMS.items()
+    ]
+    with ProcessPoolExecutor(CORES, get_context("spawn"), max_tasks_per_child=1) as pool:
+        salesperson, merchant = pool.map(partial(fine_tune, given.adapters), both)
+        models = dict(zip((arm.name for arm in arms), pool.map(partial(fine_tune, out / "models"), arms), strict=True))
+        models[EVERY_CALL] = salesperson
+        scenarios = held_out(dataset=out / "data", each=size.pairs, language=corpus.LANGUAGE)[: size.scenarios]
+        compared = partial(compare, scenarios=scenarios, merchant=merchant, size=size, out=out / "evaluation")
+        # Each plays in a process of its own; the last call finds all played, and compares them.
+        list(pool.map(compared, [{PROMPTED: None}, *({name: model} for name, model in models.items()), {LINES: None}]))
+    result = compared({PROMPTED: None, **models, LINES: None})
 
-    models: dict[str, Path] = {}
-    for arm, methods in ARMS.items():
-        triplets = [one for method in methods for one in kept[method]][: size.rows]
-        for seed in size.seeds:
-            models[f"{arm}, seed {seed}"] = fine_tune(triplets, out / f"{arm}-{seed}", size, seed, "salesperson")
-    triplets = [one for method in METHODS for one in kept[method]][: size.rows]
-    merchant = fine_tune(triplets, out / "merchant", size, 0, "merchant")
-
-    result = compare(models, merchant, size, out)
     read = to_read(played_in(out / "evaluation"), ())
-    table1 = [row(method, corpus.LANGUAGE, seeds[method], kept[method]) for method in METHODS]
+    table1 = [row(method, corpus.LANGUAGE, data.seeds[method], data.kept[method]) for method in corpus.METHODS]
     page, text = write_report(
-        out, evaluation=result, sessions=[Shown(*one) for one in read], table1=table1, funnels=funnels
+        out, evaluation=result, sessions=[Shown(*one) for one in read], table1=table1, funnels=data.funnels
     )
     print(f"{page}\n{text}")
 
 
-def make_data(out: Path) -> tuple[dict[Method, Path], dict[Method, int]]:
-    """A run folder for each method and how many seeds it was made from; ``split.json`` says which scripts went where.
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/telebot"))
+    parser.add_argument("--adapters", type=Path, default=Path("runs/adapters"), help="where adapters.py left its own")
+    parser.add_argument("--pairs", type=int, help="profiles and strategies that a held-out script meets")
+    parser.add_argument("--trials", type=int, help="calls of each model with each merchant on each of these")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--small", dest="size", action="store_const", const=SMALL, default=FULL)
+    sizes.add_argument("--tiny", dest="size", action="store_const", const=TINY)
+    return parser.parse_args()
 
-    The scripts of a method, and those held out, are disjoint.
-    """
-    catalog = Catalog.bundled()
-    parts = corpus.divide(catalog)
+
+def make_data(out: Path) -> corpus.Data:
+    """The three data sets of disjoint scripts; ``split.json`` says which scripts went where, and which are held out."""
+    parts = corpus.divide(Catalog.bundled())
     split = {name: [seed.script for seed in getattr(parts, name)] for name in Shares.model_fields}
     out.mkdir(parents=True, exist_ok=True)
     journal.replace(out / "split.json", [json.dumps(split, indent=2).encode() + b"\n"])
-    for method, triplets in (
-        ("extraction", corpus.extracted(catalog, parts.extraction)),
-        ("simulation", corpus.simulated(catalog, parts.simulation)),
-    ):
-        with TripletFolder.open(
-            out / method, {"stage": method, "calls": hashlib.sha256(corpus.CALLS.read_bytes()).hexdigest()[:10]}
-        ) as folder:
-            for triplet in triplets:
-                folder.append(triplet)
-    pairs = [pair for pair in load(RECORDED / "pairs.jsonl", QAPair) if pair.language == corpus.LANGUAGE]
-    answered = Cassette(RECORDED / "completion.jsonl", mode="replay")
-    complete(pairs, "openai:stand-in", cassette=answered, out=out / "completion")
-    seeds = {"extraction": len(parts.extraction), "simulation": len(parts.simulation), "completion": len(pairs)}
-    return {method: out / method for method in METHODS}, seeds
+    return corpus.clean_data(out, parts.extraction, parts.simulation)
 
 
-def fine_tune(triplets: Sequence[Triplet], out: Path, size: Size, seed: int, side: Role) -> Path:
-    """The triplets as rows, the small model fine-tuned on them, and the two merged: one file for llama.cpp."""
-    out.mkdir(parents=True, exist_ok=True)
-    journal.replace(out / "triplets.jsonl", map(journal.line, triplets))
-    export(out / "triplets.jsonl", out / "rows", format="trl", side=side)
-    train(out / "rows", out / "model", settings=size.training.model_copy(update={"seed": seed}))
-    merge(out / "model")
-    return out / "model"
+def fine_tune(out: Path, arm: Arm) -> Path:
+    """A finished training, and adapter and base merged: one file, which answers faster."""
+    folder = adapters.fine_tune(arm.triplets, out, arm.name, arm.side, arm.settings)
+    merge(folder)
+    return folder
 
 
-def compare(models: Mapping[str, Path], merchant: Path, size: Size, out: Path) -> Evaluation:
-    """Every model and the prompted baseline on scripts that none was trained on, with two merchants.
+def compare(
+    models: dict[str, Path | None], scenarios: Sequence[Scenario], merchant: Path, size: Size, out: Path
+) -> Evaluation:
+    """Models, the prompted baseline and one that reads lines out, on scripts that none was trained on.
 
-    One is scripted: a mind decides, and lines of the seed corpus word it. The other is free: a model that was trained
-    on the merchants' side of the same calls decides everything itself.
+    Of two merchants one is scripted: a mind decides, and lines of the seed corpus word it. The other is free: a model
+    that was trained on the merchants' side of the same calls decides everything itself.
     """
-    scenarios = held_out(dataset=out / "data", each=size.pairs, language=corpus.LANGUAGE)[: size.scenarios]
-    candidates: dict[str, Chair] = {"prompted, untrained": Prompted(LocalBackend(), SPOKEN)}
-    candidates |= {name: Candidate(LocalBackend(folder), SPOKEN) for name, folder in models.items()}
+    known: dict[str, Chair] = {PROMPTED: Prompted(LocalBackend(), SPOKEN), LINES: "offline"}
     free = InRole(LocalBackend(merchant), "merchant", SPOKEN, called)
     return evaluate(
-        candidates,
+        {
+            name: known[name] if folder is None else Candidate(LocalBackend(folder), SPOKEN)
+            for name, folder in models.items()
+        },
         scenarios,
         merchants={"scripted": "offline", "free": free},
         trials=size.trials,
-        out=out / "evaluation",
+        max_turns=size.max_turns,
+        out=out,
+        concurrency=1,  # a model answers on one core
         progress=True,
     )
 

@@ -11,13 +11,12 @@ import typer
 
 from telerole.cli.app import app, console
 from telerole.cli.export import SideName
-from telerole.cli.synthesis import RunSeed
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from telerole.training.encoding import Encoded
-    from telerole.training.sft import Settings
+    from telerole.training.sft import Recipe, Settings
 
 BARS = 10  # of the histogram
 
@@ -26,29 +25,37 @@ BARS = 10  # of the histogram
 def train(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="What `telerole export` wrote, or one .jsonl of it.")],
     base: Annotated[
-        str, typer.Option(metavar="MODEL", help="A hub's name, a folder, a GGUF file, or smollm2.")
-    ] = "smollm2",
+        str | None,
+        typer.Option(metavar="MODEL", help="A hub's name, a folder, a GGUF file, or smollm2 (unless given)."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The folder; one that was begun is gone on with.")] = None,
     inspect: Annotated[bool, typer.Option("--inspect", help="Train nothing; show what would be learned.")] = False,
     side: Annotated[SideName | None, typer.Option(help="Whose words are learned, where the rows do not say.")] = None,
-    full: Annotated[bool, typer.Option("--full", help="All weights, not an adapter.")] = False,
-    rank: Annotated[int, typer.Option(min=1, help="The adapter's rank.")] = 16,
-    alpha: Annotated[int, typer.Option(min=1, help="The adapter's weight is alpha / rank.")] = 32,
-    learning_rate: Annotated[float | None, typer.Option(help="2e-4, or 2e-5 with --full, unless given.")] = None,
-    epochs: Annotated[float, typer.Option(help="How many times all rows are seen.")] = 3.0,
-    batch: Annotated[int, typer.Option(min=1, help="Rows a step.")] = 4,
-    max_length: Annotated[int, typer.Option(min=1, help="The most tokens of a row; a longer one is an error.")] = 2048,
-    skip_long: Annotated[bool, typer.Option("--skip-long", help="Leave longer rows out.")] = False,
-    patience: Annotated[int, typer.Option(min=1, help="Stop after so many validations without progress.")] = 3,
+    settings: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A YAML file of the base and settings; options come before it.")
+    ] = None,
+    full: Annotated[bool | None, typer.Option("--full/--lora", help="All weights, or an adapter (--lora).")] = None,
+    rank: Annotated[int | None, typer.Option(min=1, help="The adapter's rank (16).")] = None,
+    alpha: Annotated[int | None, typer.Option(min=1, help="The adapter's weight is alpha / rank (32).")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="At its highest (2e-4, or 2e-5 with --full).")] = None,
+    epochs: Annotated[float | None, typer.Option(help="How many times all rows are seen (3).")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Rows a step (4).")] = None,
+    max_length: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of the longest row (2048); over is an error.")
+    ] = None,
+    skip_long: Annotated[bool | None, typer.Option("--skip-long/--no-skip-long", help="Leave longer rows out.")] = None,
+    patience: Annotated[int | None, typer.Option(min=1, help="Validations without progress to stop after (3).")] = None,
     validate_every: Annotated[
         int | None, typer.Option(min=1, help="Steps between validations; unless given, twice an epoch.")
     ] = None,
-    seed: RunSeed = 0,
+    seed: Annotated[int | None, typer.Option(help="Decides the order of the rows, and the first weights (0).")] = None,
 ) -> None:
     """Fine-tune a chat model on exported calls: only one side's words are learned. The same command goes on."""
     from telerole.errors import InputError
 
-    settings = _settings(
+    recipe = _recipe(
+        settings,
+        base=base,
         full=full,
         rank=rank,
         alpha=alpha,
@@ -61,26 +68,29 @@ def train(
         steps_between_validations=validate_every,
         seed=seed,
     )
+    base, chosen = recipe.base, recipe.settings()
     learned = None if side is None else side.value
     if inspect:
-        _inspect(data, base, learned, settings)
+        _inspect(data, base, learned, chosen)
     elif out is None:
         raise InputError("--out is missing: name the folder for the adapter, or give --inspect to only look")
     else:
-        _train(data, base, out, learned, settings)
+        _train(data, base, out, learned, chosen)
 
 
-def _settings(**given: Any) -> Settings:
+def _recipe(file: Path | None, **given: Any) -> Recipe:
+    """What the file says, if there is one, and over it what was given."""
     from pydantic import ValidationError
 
     from telerole.errors import InputError
-    from telerole.records import explain
-    from telerole.training.sft import Settings
+    from telerole.records import explain, load
+    from telerole.training.sft import Recipe
 
+    written = load(file, Recipe)[0].model_dump(exclude_unset=True) if file else {}
     try:
-        return Settings(**given)
+        return Recipe(**written | {name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        raise InputError("\n".join(explain(error, Settings))) from None
+        raise InputError("\n".join(explain(error, Recipe))) from None
 
 
 def _train(data: Path, base: str, out: Path, side: Any, settings: Settings) -> None:

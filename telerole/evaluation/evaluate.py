@@ -24,6 +24,7 @@ from telerole.evaluation.results import Evaluation
 from telerole.postprocess.filtering import Example
 from telerole.records import LANGUAGES, Language, load
 from telerole.scenario import Scenario
+from telerole.simulator import MAX_TURNS
 
 RESULT, VERDICTS = "evaluation.json", "judged.json"
 
@@ -47,6 +48,7 @@ def evaluate(
     baseline: str = "",
     metrics: Sequence[Metric] = METRICS,
     trials: int = 1,
+    max_turns: int = MAX_TURNS,
     seed: int = 0,
     retest: float = RETEST,
     calibrate: int = 0,
@@ -59,7 +61,8 @@ def evaluate(
     `candidates` and `merchants` are chairs by the names that they get here: a SPEC, a `Backend`, an agent, a function.
     A model among the candidates is put under Eq. 1; ``prompted+SPEC`` is the paper's baseline (PE), the same model
     under the expert's long prompt. An ablation is one more candidate. Each plays every scenario `trials` times with
-    each merchant (one that is offline, unless said), under the same moods and disturbances. `held_out` gives scenarios.
+    each merchant (one that is offline, unless said), under the same moods and disturbances; a call is cut off after
+    `max_turns` of both sides. `held_out` gives scenarios.
 
     The `judges`, a panel where they are several, say yes or no to each of the `metrics`, to a share `retest` twice.
     Without one, outcomes and measures are compared alone. `calibrate` good calls of each language played are judged
@@ -81,6 +84,7 @@ def evaluate(
             baseline=baseline,
             metrics=metrics,
             trials=trials,
+            max_turns=max_turns,
             seed=seed,
             retest=retest,
             calibrate=calibrate,
@@ -100,6 +104,7 @@ async def aevaluate(
     baseline: str = "",
     metrics: Sequence[Metric] = METRICS,
     trials: int = 1,
+    max_turns: int = MAX_TURNS,
     seed: int = 0,
     retest: float = RETEST,
     calibrate: int = 0,
@@ -115,6 +120,7 @@ async def aevaluate(
         merchants or {"offline": "offline"},
         scenarios,
         trials=trials,
+        max_turns=max_turns,
         seed=seed,
         out=path,
         concurrency=means.concurrency,

@@ -38,6 +38,7 @@ async def play(
     scenarios: Sequence[Scenario],
     *,
     trials: int,
+    max_turns: int,
     seed: int,
     out: Path | None,
     concurrency: int | None,
@@ -55,7 +56,7 @@ async def play(
     found = []
     for system, candidate in candidates.items():
         for merchant, called in merchants.items():
-            simulator = Simulator(as_candidate(candidate), called, seed=seed, **tools)
+            simulator = Simulator(as_candidate(candidate), called, seed=seed, max_turns=max_turns, **tools)
             folder = out / system / merchant if out else None
             try:
                 run = await simulator.arun_many(

@@ -54,6 +54,16 @@ class Settings(Record):
     steps_between_validations: Count | None = None
 
 
+class Recipe(Settings):
+    """Settings, and the base that they are for: what a file of ``telerole train --settings`` holds."""
+
+    base: str = DEFAULT_BASE
+
+    def settings(self) -> Settings:
+        """The settings alone."""
+        return Settings(**self.model_dump(exclude={"base"}))
+
+
 def train(
     data: Path | str,
     out: Path | str,
