@@ -128,11 +128,23 @@ def test_small_talk_claims_nothing(language: Language, text: str) -> None:
         ("en", "Then could it tell her that Priya from Seabridge rang?", "Seabridge"),
         ("en", "Yes, hello, Tom speaking, Seabridge.", "Seabridge"),
         ("en", "I'm Declan Moore and I'm ringing you from Seabridge.", "Seabridge"),
+        ("en", "Hello there. Nina Marsh, I work for Seabridge.", "Nina Marsh"),
+        ("en", "Nina Marsh's my name, I'm at Seabridge, where you sell.", "Nina Marsh"),
+        ("en", "Morning. Oliver at Seabridge, about the tools.", "Oliver"),
+        ("en", "Hello? It's Nina Marsh here, Seabridge, about the plan.", "Seabridge"),
+        ("en", "Tom Adeyemi, on behalf of Seabridge.", "Tom Adeyemi"),
     ],
 )
 def test_who_the_speaker_says_it_is_is_no_claim(language: Language, text: str, own: str) -> None:
     assert claims(text, language) == ()
     assert own in "".join(introduced(text, language))
+
+
+@pytest.mark.parametrize(
+    "text", ["Is that Nina Marsh at Loomling?", "Mr. Beck at Foldwell, then.", "You know Tim Beck, I think."]
+)
+def test_who_is_asked_for_is_not_the_speaker(text: str) -> None:
+    assert introduced(text, "en") == ()
 
 
 @pytest.mark.parametrize(

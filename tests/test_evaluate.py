@@ -210,6 +210,11 @@ def test_a_candidate_is_not_told_apart_from_itself(scenarios: list[Scenario]) ->
     assert not any(one.better for one in result.measure_differences)
 
 
+def test_calls_are_cut_off_after_as_many_turns_as_are_allowed(scenarios: list[Scenario], tmp_path: Path) -> None:
+    evaluate({"a": "offline"}, scenarios[:2], max_turns=4, out=tmp_path)
+    assert [len(played.example.session.turns) for played in played_in(tmp_path)] == [4, 4]
+
+
 def test_the_baseline_stands_first(scenarios: list[Scenario]) -> None:
     result = evaluate({"a": "offline", "b": "offline:pushy"}, scenarios[:4], baseline="b")
     assert [one.name for one in result.systems] == ["b", "a"]

@@ -59,7 +59,7 @@ CORES = os.cpu_count() or 1
 class Size:
     """How much is trained and played; `scenarios` and `rows` cut what there is, where it is more."""
 
-    seeds: tuple[int, ...]
+    seeds: Sequence[int]
     training: Settings
     adapters: Settings
     pairs: int  # of a profile and a strategy, for each script that is held out
@@ -90,7 +90,8 @@ def main() -> None:
     """The whole chain, top to bottom; each step leaves a folder, and a folder that is whole is not made again."""
     given = options()
     out, size = given.out, given.size
-    size = replace(size, trials=given.trials or size.trials, pairs=given.pairs or size.pairs)
+    chosen = {name: getattr(given, name) for name in ("seeds", "pairs", "trials") if getattr(given, name)}
+    size = replace(size, **chosen)
 
     data = make_data(out / "data")
     everything = adapters.every_call(given.adapters)[: size.rows]
@@ -107,13 +108,18 @@ def main() -> None:
     ]
     with ProcessPoolExecutor(CORES, get_context("spawn"), max_tasks_per_child=1) as pool:
         salesperson, merchant = pool.map(partial(fine_tune, given.adapters), both)
-        models = dict(zip((arm.name for arm in arms), pool.map(partial(fine_tune, out / "models"), arms), strict=True))
-        models[EVERY_CALL] = salesperson
+        trained = {arm.name: pool.submit(fine_tune, out / "models", arm) for arm in arms}
         scenarios = held_out(dataset=out / "data", each=size.pairs, language=corpus.LANGUAGE)[: size.scenarios]
         compared = partial(compare, scenarios=scenarios, merchant=merchant, size=size, out=out / "evaluation")
+        models: dict[str, Path | None] = {PROMPTED: None, EVERY_CALL: salesperson, LINES: None}
         # Each plays in a process of its own; the last call finds all played, and compares them.
-        list(pool.map(compared, [{PROMPTED: None}, *({name: model} for name, model in models.items()), {LINES: None}]))
-    result = compared({PROMPTED: None, **models, LINES: None})
+        playing = [pool.submit(compared, {name: model}) for name, model in models.items()]
+        for name, model in trained.items():
+            models[name] = model.result()
+            playing.append(pool.submit(compared, {name: models[name]}))
+        for played in playing:
+            played.result()
+    result = compared(models)
 
     read = to_read(played_in(out / "evaluation"), ())
     table1 = [row(method, corpus.LANGUAGE, data.seeds[method], data.kept[method]) for method in corpus.METHODS]
@@ -127,6 +133,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/telebot"))
     parser.add_argument("--adapters", type=Path, default=Path("runs/adapters"), help="where adapters.py left its own")
+    parser.add_argument("--seeds", type=int, nargs="+", help="one training of each arm for every seed")
     parser.add_argument("--pairs", type=int, help="profiles and strategies that a held-out script meets")
     parser.add_argument("--trials", type=int, help="calls of each model with each merchant on each of these")
     sizes = parser.add_mutually_exclusive_group()
