@@ -542,6 +542,12 @@ def test_sections_are_there_only_where_there_is_something_to_show(whole: Report)
         nothing_but()
 
 
+def test_the_papers_chinese_figures_stand_beside_no_english_data_set() -> None:
+    english = Row(method="simulation", language="en", seeds=20, valid=12, turns=9.1, length=13.5)
+    beside, alone = (markdown.document(nothing_but(table1=rows)) for rows in (TABLE1, (english,)))
+    assert ("the paper" in beside, "the paper" in alone) == (True, False)
+
+
 def test_table_1_has_the_papers_figures_under_those_of_each_method(whole: Report) -> None:
     parts = the_table(whole, "Table 1").parts
     assert [[cell.text for cell in row] for row in parts[1].rows] == [

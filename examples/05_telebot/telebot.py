@@ -1,6 +1,6 @@
 """TeleBot in miniature, and the paper's ablation, on two cores: from the seed corpus to Tables 1 and 2.
 
-    python telebot.py                    hours: two training seeds, 324 calls of each model
+    python telebot.py                    some seven hours: two training seeds, 324 calls of each model
     python telebot.py --trials 1 --pairs 1      as many scripts, 36 calls of each model
     python telebot.py --small            a few rows and calls
     python telebot.py --tiny             proves that every step runs, and nothing else
@@ -42,6 +42,7 @@ from telerole.scenario import Scenario
 from telerole.session import Method, Triplet
 from telerole.synthesis.dataset import Shares
 from telerole.synthesis.table import row
+from telerole.trained import MODEL
 from telerole.training.gguf import merge
 from telerole.training.sft import Settings
 
@@ -106,6 +107,7 @@ def main() -> None:
         for seed in size.seeds
         for name, methods in ARMS.items()
     ]
+    os.environ["OMP_NUM_THREADS"] = "1"  # every process below has one core
     with ProcessPoolExecutor(CORES, get_context("spawn"), max_tasks_per_child=1) as pool:
         salesperson, merchant = pool.map(partial(fine_tune, given.adapters), both)
         trained = {arm.name: pool.submit(fine_tune, out / "models", arm) for arm in arms}
@@ -154,7 +156,8 @@ def make_data(out: Path) -> corpus.Data:
 def fine_tune(out: Path, arm: Arm) -> Path:
     """A finished training, and adapter and base merged: one file, which answers faster."""
     folder = adapters.fine_tune(arm.triplets, out, arm.name, arm.side, arm.settings)
-    merge(folder)
+    if not (folder / MODEL).exists():
+        merge(folder)
     return folder
 
 

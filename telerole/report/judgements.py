@@ -87,7 +87,7 @@ def by_judges(result: Evaluation) -> Judgements:
     """What the judges of an evaluation say."""
     names = tuple(system.name for system in result.systems)
     return Judgements(
-        title="LLM-based evaluation",
+        title="LLM-based evaluation" if result.judges else "what calls came to",
         baseline=result.baseline,
         systems=names,
         metrics=result.metrics,
