@@ -71,7 +71,7 @@ def clean_data(out: Path, extraction: Sequence[Seed], simulation: Sequence[Seed]
     pairs = [pair for pair in load(RECORDED / "pairs.jsonl", QAPair) if pair.language == LANGUAGE]
     answered = Cassette(RECORDED / "completion.jsonl", mode="replay")
     complete(pairs, "openai:stand-in", cassette=answered, out=out / "completion")
-    funnels = {method: clean(out / method) for method in METHODS}
+    funnels: dict[str, Funnel] = {method: clean(out / method) for method in METHODS}
     kept = {method: load(out / method / "kept.jsonl", Triplet) for method in METHODS}
     seeds: dict[Method, int] = dict(zip(METHODS, (len(extraction), len(simulation), len(pairs)), strict=True))
     return Data(kept, seeds, funnels)

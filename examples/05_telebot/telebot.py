@@ -1,9 +1,9 @@
 """TeleBot in miniature, and the paper's ablation, on two cores: from the seed corpus to Tables 1 and 2.
 
-    python telebot.py                    some seven hours: two training seeds, 324 calls of each model
-    python telebot.py --trials 1 --pairs 1      as many scripts, 36 calls of each model
-    python telebot.py --small            a few rows and calls
-    python telebot.py --tiny             proves that every step runs, and nothing else
+    python telebot.py                          some seven hours: two training seeds, 324 calls of each model
+    python telebot.py --pairs 1 --trials 1     as many scripts, 36 calls of each model
+    python telebot.py --small                  a few rows and calls
+    python telebot.py --tiny                   proves that every step runs, and nothing else
 
 The same command goes on where it was stopped. What is compared is how 135 million parameters take to this project's
 own English calls. They neither wrote these (people and the seed corpus did) nor judge: there is no judge here, only
