@@ -189,6 +189,9 @@ class _Rhythm(TrainerCallback):
     def __init__(self, plan: Plan, *, validated: bool) -> None:
         self.plan, self.validated = plan, validated
 
+    def on_substep_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        _trim()
+
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         _trim()
         control.should_save = self.plan.due(state.global_step)
