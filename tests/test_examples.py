@@ -37,7 +37,7 @@ def test_notebooks_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.skipif(local.default_model() is None, reason="needs the default model: run `telerole install-model`")
 @pytest.mark.timeout(1200)
-def test_telebot_goes_from_the_seed_corpus_to_the_tables_and_repeats_nothing(tmp_path: Path) -> None:
+def test_telebot_goes_from_the_seed_corpus_to_the_tables_and_is_whole_when_asked_again(tmp_path: Path) -> None:
     command = [sys.executable, str(EXAMPLES / "05_telebot" / "telebot.py"), "--tiny"]
     command += ["--out", str(tmp_path / "telebot"), "--adapters", str(tmp_path / "adapters")]
     first, second = (

@@ -61,9 +61,13 @@ def tiny(tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A model of two small layers with random weights and the default model's tokenizer."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    folder = tmp_path_factory.mktemp("tiny")
+    return saved(LlamaForCausalLM, LlamaConfig, tokenizer, tmp_path_factory.mktemp("tiny"))
+
+
+def saved(model: Any, config: Any, tokenizer: Any, folder: Path) -> str:
+    """A model of that make, of two small layers with random weights, and its tokenizer."""
     torch.manual_seed(1)
-    config = LlamaConfig(
+    shape = config(
         vocab_size=len(tokenizer),
         hidden_size=64,
         intermediate_size=128,
@@ -76,7 +80,7 @@ def tiny(tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
         tie_word_embeddings=True,
     )
     with bases.quiet():
-        LlamaForCausalLM(config).save_pretrained(folder)
+        model(shape).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     return str(folder)
 
@@ -265,7 +269,7 @@ def test_a_killed_process_goes_on_to_the_same_curve(data: Path, tiny: str, whole
     code = (
         "import os, signal, sys\n"
         "from telerole.training import trainer\n"
-        "from telerole.training.sft import Recipe, Settings, train\n"
+        "from telerole.training.sft import Settings, train\n"
         "def seal(folder, seal=trainer.seal):\n"
         "    os.kill(os.getpid(), signal.SIGKILL) if folder.name[-1] == '4' else seal(folder)\n"
         "trainer.seal = seal\n"
@@ -482,21 +486,9 @@ def test_the_recipe_for_seven_billion_weights_gives_an_adapter_that_vllm_loads(
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-    small = tmp_path / "qwen"
-    config = Qwen2Config(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        pad_token_id=2,
-    )
-    with bases.quiet():
-        Qwen2ForCausalLM(config).save_pretrained(small)
-        tokenizer.save_pretrained(small)
+    small = saved(Qwen2ForCausalLM, Qwen2Config, tokenizer, tmp_path / "qwen")
     out = tmp_path / "out"
-    command = ["train", str(data), "--settings", str(SEVEN_BILLION), "--base", str(small), "--out", str(out)]
+    command = ["train", str(data), "--settings", str(SEVEN_BILLION), "--base", small, "--out", str(out)]
     CliRunner().invoke(app, command, catch_exceptions=False)
     recipe = load(SEVEN_BILLION, Recipe)[0]
     about = json.loads((out / "adapter" / "adapter_config.json").read_bytes())

@@ -1,4 +1,4 @@
-"""The project's own English calls as data sets: what TeleBot in miniature and the bundled adapters are trained on."""
+"""The project's own English calls as data sets: what TeleBot in miniature and the two adapters are trained on."""
 
 from __future__ import annotations
 
@@ -59,12 +59,11 @@ def clean_data(out: Path, extraction: Sequence[Seed], simulation: Sequence[Seed]
 
     Completion has seeds of its own, the expert's questions and answers; what the model said to them is on record.
     """
-    catalog = Catalog.bundled()
+    catalog, calls = Catalog.bundled(), hashlib.sha256(CALLS.read_bytes()).hexdigest()[:10]
     for method, triplets in (
         ("extraction", extracted(catalog, extraction)),
         ("simulation", simulated(catalog, simulation)),
     ):
-        calls = hashlib.sha256(CALLS.read_bytes()).hexdigest()[:10]
         with TripletFolder.open(out / method, {"stage": method, "calls": calls}) as folder:
             for triplet in triplets:
                 folder.append(triplet)
