@@ -20,6 +20,7 @@ from telerole.records import R, Record
 from telerole.session import Payer, Session, Turn, Usage
 
 ADVICE = "give the same again, or name another folder (--out)"
+GROWS = ("trials",)  # more of these add to what is finished, and change nothing in it
 
 
 class Failure(Record):
@@ -92,7 +93,7 @@ class Folder:
         """Begin the work, or go on with it; `config` is what makes it this work, in values that JSON knows.
 
         Raises `InputError` where the folder holds something else, cannot be written, is being written by another
-        run, or was begun with another configuration.
+        run, or was begun with another configuration; only `trials` may have become more.
         """
         path, plain = Path(path), json.loads(json.dumps(dict(config)))
         with ExitStack() as held:
@@ -193,25 +194,38 @@ def make(path: Path) -> None:
 
 
 def begin(path: Path, config: dict[str, Any]) -> None:
-    """Write ``run.json``, or see that the run was begun with the same configuration."""
+    """Write ``run.json``, or see that the run was begun with the same configuration, or with fewer trials."""
     file = path / "run.json"
     if not file.exists():
-        versions = {"telerole": __version__, "python": platform.python_version()}
-        about = json.dumps({"config": config, "versions": versions}, indent=2, ensure_ascii=False)
-        journal.replace(file, [about.encode() + b"\n"])
-    elif changed := _changes(config_of(path), config):
+        _write(file, {"config": config, "versions": {"telerole": __version__, "python": platform.python_version()}})
+        return
+    about = _read(file)
+    before = about["config"]
+    grown = {name: config[name] for name in GROWS if name in before and before[name] < config.get(name, 0)}
+    if changed := _changes(before | grown, config):
         raise InputError("\n".join([f"{path}: this run was begun with another configuration; {ADVICE}", *changed]))
+    if grown:
+        _write(file, about | {"config": config})
 
 
 def config_of(path: Path) -> dict[str, Any]:
     """The configuration in the folder's ``run.json``."""
-    file = path / "run.json"
+    return dict(_read(path / "run.json")["config"])
+
+
+def _write(file: Path, about: dict[str, Any]) -> None:
+    journal.replace(file, [json.dumps(about, indent=2, ensure_ascii=False).encode() + b"\n"])
+
+
+def _read(file: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads(file.read_bytes())["config"])
+        about = dict(json.loads(file.read_bytes()))
+        about["config"] = dict(about["config"])
     except OSError as error:
         raise FileError(file, [f"cannot be read: {error.strerror}"]) from None
     except (ValueError, LookupError, TypeError):
         raise FileError(file, ["holds no run's configuration"]) from None
+    return about
 
 
 def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -300,6 +300,14 @@ def test_changed_settings_or_rows_are_an_error_that_names_the_field(stopped: Pat
         train(data, stopped, base=tiny, settings=TINY)
 
 
+def test_several_gpus_are_an_error_that_says_how_to_name_one(
+    data: Path, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(InputError, match=r"there are 2 GPUs(.|\n)*CUDA_VISIBLE_DEVICES=0"):
+        train(data, tmp_path / "out", base=tiny, settings=TINY)
+
+
 def test_a_full_disk_is_told_and_costs_no_earlier_checkpoint(
     data: Path, tiny: str, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

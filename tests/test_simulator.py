@@ -76,6 +76,18 @@ def test_a_changed_configuration_is_refused_and_named(scenarios: list[Scenario],
     assert lines(tmp_path / "run") == before
 
 
+def test_more_trials_are_added_to_those_that_are_there(scenarios: list[Scenario], tmp_path: Path) -> None:
+    Simulator(seed=3).run_many(scenarios, out=tmp_path / "grown")
+    first = (tmp_path / "grown" / "sessions.jsonl").read_bytes()
+    Simulator(seed=3).run_many(scenarios, trials=3, out=tmp_path / "grown")
+    Simulator(seed=3).run_many(scenarios, trials=3, out=tmp_path / "whole")
+    assert (tmp_path / "grown" / "sessions.jsonl").read_bytes().startswith(first)
+    assert lines(tmp_path / "grown") == lines(tmp_path / "whole")
+    assert json.loads((tmp_path / "grown" / "run.json").read_text())["config"]["trials"] == 3
+    with pytest.raises(InputError, match="trials: was 3, is now 1"):
+        Simulator(seed=3).run_many(scenarios, out=tmp_path / "grown")
+
+
 def test_the_stream_is_the_call_and_then_the_session(scenario: Scenario) -> None:
     *turns, session = Simulator(seed=2).stream(scenario)
     assert isinstance(session, Session)

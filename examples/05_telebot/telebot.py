@@ -15,12 +15,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import adapters
 import corpus
@@ -55,6 +56,8 @@ PROMPTED, LINES, EVERY_CALL = "prompted, untrained", "lines of the strategy", "e
 SPOKEN = Sampling(temperature=0.3, max_tokens=96, stop=("\n",))  # one line; a small model does not know when to stop
 CORES = os.cpu_count() or 1
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Size:
@@ -79,8 +82,9 @@ TINY = replace(SMALL, scenarios=1, rows=2, max_turns=6)
 
 @dataclass(frozen=True)
 class Arm:
-    """A model to be fine-tuned."""
+    """A model to be fine-tuned, into ``<out>/<name>``."""
 
+    out: Path
     name: str
     triplets: Sequence[Triplet]
     side: Role
@@ -95,33 +99,28 @@ def main() -> None:
     size = replace(size, **chosen)
 
     data = make_data(out / "data")
-    everything = adapters.every_call(given.adapters)[: size.rows]
-    both = [Arm(side, everything, side, size.adapters) for side in adapters.SIDES]
+    everything = adapters.every_call(given.adapters)
+    both = [Arm(given.adapters, side, few(everything, size.rows), side, size.adapters) for side in adapters.SIDES]
     arms = [
         Arm(
+            out / "models",
             f"{name}, seed {seed}",
-            [triplet for method in methods for triplet in data.kept[method]][: size.rows],
+            few([triplet for method in methods for triplet in data.kept[method]], size.rows),
             "salesperson",
             size.training.model_copy(update={"seed": seed}),
         )
         for seed in size.seeds
         for name, methods in ARMS.items()
     ]
+    scenarios = few(held_out(dataset=out / "data", each=size.pairs, language=corpus.LANGUAGE), size.scenarios)
     os.environ["OMP_NUM_THREADS"] = "1"  # every process below has one core
     with ProcessPoolExecutor(CORES, get_context("spawn"), max_tasks_per_child=1) as pool:
-        salesperson, merchant = pool.map(partial(fine_tune, given.adapters), both)
-        trained = {arm.name: pool.submit(fine_tune, out / "models", arm) for arm in arms}
-        scenarios = held_out(dataset=out / "data", each=size.pairs, language=corpus.LANGUAGE)[: size.scenarios]
-        compared = partial(compare, scenarios=scenarios, merchant=merchant, size=size, out=out / "evaluation")
+        salesperson, merchant, *trained = pool.map(fine_tune, [*both, *arms])
         models: dict[str, Path | None] = {PROMPTED: None, EVERY_CALL: salesperson, LINES: None}
-        # Each plays in a process of its own; the last call finds all played, and compares them.
-        playing = [pool.submit(compared, {name: model}) for name, model in models.items()]
-        for name, model in trained.items():
-            models[name] = model.result()
-            playing.append(pool.submit(compared, {name: models[name]}))
-        for played in playing:
-            played.result()
-    result = compared(models)
+        models |= {arm.name: folder for arm, folder in zip(arms, trained, strict=True)}
+        compared = partial(compare, scenarios=scenarios, merchant=merchant, size=size, out=out / "evaluation")
+        list(pool.map(compared, [{name: folder} for name, folder in models.items()]))
+    result = compared(models)  # all is played by now
 
     read = to_read(played_in(out / "evaluation"), ())
     table1 = [row(method, corpus.LANGUAGE, data.seeds[method], data.kept[method]) for method in corpus.METHODS]
@@ -153,16 +152,22 @@ def make_data(out: Path) -> corpus.Data:
     return corpus.clean_data(out, parts.extraction, parts.simulation)
 
 
-def fine_tune(out: Path, arm: Arm) -> Path:
+def few(found: Sequence[T], most: int | None) -> list[T]:
+    """At most so many, evenly spread over what there is."""
+    count = min(most or len(found), len(found))
+    return [found[number * len(found) // count] for number in range(count)]
+
+
+def fine_tune(arm: Arm) -> Path:
     """A finished training, and adapter and base merged: one file, which answers faster."""
-    folder = adapters.fine_tune(arm.triplets, out, arm.name, arm.side, arm.settings)
+    folder = adapters.fine_tune(arm.triplets, arm.out, arm.name, arm.side, arm.settings)
     if not (folder / MODEL).exists():
         merge(folder)
     return folder
 
 
 def compare(
-    models: dict[str, Path | None], scenarios: Sequence[Scenario], merchant: Path, size: Size, out: Path
+    models: Mapping[str, Path | None], scenarios: Sequence[Scenario], merchant: Path, size: Size, out: Path
 ) -> Evaluation:
     """Models, the prompted baseline and one that reads lines out, on scripts that none was trained on.
 

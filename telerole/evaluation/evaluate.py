@@ -70,7 +70,7 @@ def evaluate(
     the rates. The others are compared with the `baseline` first, the first candidate unless said.
 
     `out` is a folder, ``<candidate>/<merchant>/`` a run in it, ``verdicts`` what was judged: the same call goes on
-    where it was stopped, plays nothing and asks nothing twice, and may name more candidates, judges or metrics.
+    where it was stopped, plays nothing and asks nothing twice, and may name more candidates, trials, judges or metrics.
     `tools` are `budget`, `cassette`, `concurrency` and `progress`.
 
     Raises `InputError` for what is no candidate, merchant, scenario, judge or label, and where nothing was finished.

@@ -128,8 +128,9 @@ def _run(
     base: bases.Base, tokenizer: Any, rows: Rows, settings: Settings, out: Path, progress: bool
 ) -> Sequence[curves.Step]:
     """Train from the newest checkpoint to the end; returns the whole curve."""
-    from telerole.training.trainer import Plan, Tuning, numbers
+    from telerole.training.trainer import Plan, Tuning, numbers, only_one_gpu
 
+    only_one_gpu()
     plan, begun = Plan.of(settings, len(rows[0])), curves.go_on_from(out)
     curve = curves.Curve(out, begun)
     if begun >= plan.steps or curves.without_progress(curve.steps) >= settings.patience:

@@ -51,6 +51,12 @@ def numbers(full: bool, size: int = 0) -> Numbers:
     return Numbers(short, weights, twice=size > LARGE or not (cuda or short))
 
 
+def only_one_gpu() -> None:
+    """Raises `InputError` where there are several: the rows of a step are not shared out among them."""
+    if (count := torch.cuda.device_count()) > 1:
+        raise InputError(f"there are {count} GPUs, and a training takes one: name it, as CUDA_VISIBLE_DEVICES=0 does")
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How many steps there are, and after how many the model is validated and saved."""
