@@ -24,7 +24,16 @@ from telerole.evaluation.judge.questions import METRICS, Metric
 from telerole.evaluation.judge.verdicts import Verdict
 from telerole.evaluation.online import ABTest, Call, ab
 from telerole.evaluation.played import Played
-from telerole.evaluation.results import Cell, Difference, Evaluation, Merchant, Ranks, Reliability, System
+from telerole.evaluation.results import (
+    Cell,
+    Difference,
+    Evaluation,
+    MeasureDifference,
+    Merchant,
+    Ranks,
+    Reliability,
+    System,
+)
 from telerole.evaluation.statistics.agreement import Accuracy, Agreement
 from telerole.evaluation.statistics.intervals import Estimate, Interval, rate
 from telerole.evaluation.statistics.paired import Comparison
@@ -583,6 +592,29 @@ def test_table_1_has_the_papers_figures_under_those_of_each_method(whole: Report
 def test_the_figures_stand_in_their_tables(whole: Report, caption: str, row: list[str]) -> None:
     rows = [line for part in the_table(whole, caption).parts for line in part.rows]
     assert row in [[f"{cell.text} ({cell.detail})" if cell.detail else cell.text for cell in line] for line in rows]
+
+
+def test_measures_are_compared_with_the_baseline_and_else_only_where_they_tell_two_apart() -> None:
+    def gap(baseline: str, treatment: str, measure: str, one: int, two: int, p: float) -> MeasureDifference:
+        found = compared(rate(one, 100), rate(two, 100), p)
+        return MeasureDifference(
+            measure=measure, language="en", baseline=baseline, treatment=treatment, comparison=found, holm=p
+        )
+
+    differences = (
+        gap("PE", "TeleBot", "coverage", 40, 42, 0.6),
+        gap("TeleBot", "无抽取", "coverage", 40, 60, 0.001),
+        gap("TeleBot", "未评", "coverage", 40, 41, 0.7),
+        gap("TeleBot", "无抽取", "drift", 40, 41, 0.7),
+    )
+    report = nothing_but(evaluation=an_evaluation().model_copy(update={"measure_differences": differences}))
+    (part,) = the_table(report, "English: differences in measures").parts
+    assert part.title == "steps of the plan taken"
+    assert [(row[0].text, row[-1].text) for row in part.rows] == [
+        ("TeleBot − PE", "not told apart"),
+        ("无抽取 − TeleBot", "无抽取 is better"),
+    ]
+    assert "left out here: 2 differences between other systems" in markdown.document(report)
 
 
 def test_an_online_test_has_rates_changes_and_findings(whole: Report) -> None:

@@ -8,7 +8,7 @@ from telerole.evaluation.measures.names import WORDS, change, figure
 from telerole.evaluation.results import Evaluation, MeasureDifference, System
 from telerole.records import Language
 from telerole.report.charts import turn_lengths
-from telerole.report.figures import LANGUAGE_NAMES, NONE, p_value
+from telerole.report.figures import LANGUAGE_NAMES, NONE, count, p_value
 from telerole.report.shape import Block, Cell, Figure, Part, Section, Statement, Table, columns, plain_table
 from telerole.style import Style, target
 
@@ -22,7 +22,7 @@ def measures(result: Evaluation) -> Iterator[Section]:
     for language in result.languages:
         spoken = [system for system in result.systems if language in system.measures]
         if spoken:
-            blocks += [_measures(spoken, language), _differences(result, language), _lengths(spoken, language)]
+            blocks += [_measures(spoken, language), *_differences(result, language), _lengths(spoken, language)]
             blocks.append(Statement(_source(language)))
     yield Section("Measures", tuple(blocks))
 
@@ -39,16 +39,20 @@ def _measures(systems: Sequence[System], language: Language) -> Table:
     )
 
 
-def _differences(result: Evaluation, language: Language) -> Table:
+def _differences(result: Evaluation, language: Language) -> Iterator[Block]:
+    """All differences to the baseline; of the others those that are told apart, for pairs grow with the square."""
     found = [one for one in result.measure_differences if one.language == language]
-    return Table(
+    shown = [one for one in found if result.baseline in (one.baseline, one.treatment) or one.better]
+    yield Table(
         f"{LANGUAGE_NAMES[language]}: differences in measures, paired by seed script; Holm's p within two systems",
         columns(("Difference",), ("By", "95 % interval", "p", "Holm's p"), ("Finding",)),
         tuple(
-            Part(WORDS[name], tuple(_difference(one) for one in found if one.measure == name))
-            for name in dict.fromkeys(one.measure for one in found)
+            Part(WORDS[name], tuple(_difference(one) for one in shown if one.measure == name))
+            for name in dict.fromkeys(one.measure for one in shown)
         ),
     )
+    if left := len(found) - len(shown):
+        yield Statement(f"Not told apart either, and left out here: {count(left, 'difference')} between other systems.")
 
 
 def _difference(one: MeasureDifference) -> tuple[Cell, ...]:
