@@ -249,6 +249,12 @@ class Chairs:
         return speaker
 
 
+def sampling_of(speaker: Speaker) -> Sampling | None:
+    """How the replies of a model in that chair are drawn; None where no model of ours sits there."""
+    voice = speaker.voice if isinstance(speaker, MindedMerchant) else speaker
+    return voice.sampling if isinstance(voice, InRole) else None
+
+
 @asynccontextmanager
 async def model_at_work(guest: str | Backend, task: str, chairs: Chairs | None = None) -> AsyncIterator[Backend]:
     """The model that a SPEC names, or the one given, behind its endpoint's gate; what was opened is closed afterwards.

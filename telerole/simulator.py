@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from telerole.backends.base import Backend, Sampling
 from telerole.backends.budget import Budget
 from telerole.backends.cassette import Cassette
 from telerole.batch import work_through
-from telerole.chairs import RULES, Chair, Chairs, as_rule
+from telerole.chairs import RULES, Chair, Chairs, as_rule, sampling_of
 from telerole.channel import Channel
 from telerole.conversation import Conversation, StopRule, converse
 from telerole.endings import standard_rules
@@ -209,6 +210,11 @@ class Simulator:
             "max_tokens": sampling.max_tokens,
             "scenarios": f"{len(planned)} ({summed.hexdigest()[:10]})",
             "prompts": prompts.digest(),
+            **{
+                f"{role}_sampling": asdict(own)
+                for role, speaker in (("salesperson", self.salesperson), ("merchant", self.merchant))
+                if (own := sampling_of(speaker)) not in (None, sampling)
+            },
         }
 
 

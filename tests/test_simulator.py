@@ -76,6 +76,14 @@ def test_a_changed_configuration_is_refused_and_named(scenarios: list[Scenario],
     assert lines(tmp_path / "run") == before
 
 
+def test_a_chair_that_draws_its_replies_in_another_way_makes_another_run(scenario: Scenario, tmp_path: Path) -> None:
+    backend = ScriptedBackend(["One.", "Two. [hang up]"])
+    for temperature in (0.3, 0.3):
+        Simulator(Candidate(backend, Sampling(temperature))).run_many([scenario], out=tmp_path / "run")
+    with pytest.raises(InputError, match=r"salesperson_sampling: was .*0\.3.*, is now .*0\.6"):
+        Simulator(Candidate(backend, Sampling(0.6))).run_many([scenario], out=tmp_path / "run")
+
+
 def test_more_trials_are_added_to_those_that_are_there(scenarios: list[Scenario], tmp_path: Path) -> None:
     Simulator(seed=3).run_many(scenarios, out=tmp_path / "grown")
     first = (tmp_path / "grown" / "sessions.jsonl").read_bytes()
