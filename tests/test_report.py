@@ -105,6 +105,7 @@ def a_system(name: str, at: int) -> System:
         suspected_ai=rate(9, 300),
         seconds=71.4,
         measures={"en": measured, "zh": measured | {"opening_entropy": 0.88}},
+        reach={"en": {"traced": Interval(0.7, 0.9)}},
         lengths={"en": {1: 30, 8: 100, 15 + at: 200, 40: 10}, "zh": {2: 40, 12: 120, 30 + 3 * at: 200}},
         usage={"salesperson": Usage(calls=1900, attempts=1910, prompt_tokens=2_100_000, completion_tokens=50_000)},
     )
@@ -581,7 +582,7 @@ def test_table_1_has_the_papers_figures_under_those_of_each_method(whole: Report
         ("What came back", ["乙", "66", "390", "6", "3 of 6", "yes, but inattentive"]),
         ("How far raters agree", ["Diversity", "60", "0.83 (0.72 to 0.91)", *["0.62 (0.40 to 0.80)"] * 2, "–"]),
         ("Do merchants order", ["High intention", "offline and 冷淡", "4", "+0.67"]),
-        ("English: means", ["claims that a source holds", *["80.0%"] * 4]),
+        ("English: means", ["claims that a source holds", *["80.0% (70.0% to 90.0%)"] * 4]),
         ("English: words", ["PE", "340", "12.4", "8", "15", "15", "15"]),
         ("Chinese: characters", ["real talk", "98", "24.7", "–", "16", "–", "–"]),
         ("Model calls", ["judges", "verdicts", "7,200", "7,260", "9,000,000", "0", "400,000"]),

@@ -23,6 +23,7 @@ from telerole.evaluation.statistics import (
     fleiss_kappa,
     gwet_ac1,
     krippendorff_alpha,
+    mean_interval,
     newcombe,
     percent_agreement,
     prediction_powered_rate,
@@ -130,6 +131,29 @@ def test_the_cluster_bootstrap_covers_away_from_the_ends(scripts: int) -> None:
         low, high = cluster_bootstrap(one, two, resamples=500)
         hits += low <= 0.77 - 0.7 <= high
     assert_covers(hits / 500, math.inf, noise=0.015)
+
+
+@pytest.mark.parametrize("scripts", [18, 60])
+def test_the_interval_of_a_mean_covers_when_scripts_differ_and_have_more_or_fewer_sessions(scripts: int) -> None:
+    rng = np.random.default_rng(scripts)
+    hits = 0
+    for _ in range(800):
+        values = 10 + rng.standard_normal((scripts, 1)) + rng.standard_normal((scripts, 4))
+        found = mean_interval({f"s{n}": row[: rng.integers(1, 5)].tolist() for n, row in enumerate(values)})
+        assert found is not None
+        hits += found.low <= 10 <= found.high
+    assert_covers(hits / 800, math.inf, noise=0.015)
+
+
+def test_the_interval_of_a_mean_stays_within_the_values_seen() -> None:
+    found = mean_interval({"a": [0.0, 0.0], "b": [0.0, 0.1], "c": [0.0, 0.0]})
+    assert found is not None
+    assert (found.low, 0.02 < found.high <= 0.1) == (0.0, True)
+
+
+@pytest.mark.parametrize("alike", [{}, {"a": [1.0, 2.0], "b": []}, {"a": [0.0, 0.0], "b": [0.0]}])
+def test_where_nothing_varies_between_scripts_a_mean_has_no_interval(alike: dict[str, list[float]]) -> None:
+    assert mean_interval(alike) is None
 
 
 def test_the_permutation_test_keeps_its_level_when_sessions_share_scripts() -> None:

@@ -52,7 +52,7 @@ def compare(
         languages=_languages(everything),
         baseline=next(iter(systems)),
         merchants=_merchants(plays),
-        systems=tuple(describe(group, [one for _, one in measured[name]], seed) for name, group in by_system.items()),
+        systems=tuple(describe(group, measured[name], seed) for name, group in by_system.items()),
         judges=tuple(dict.fromkeys(one.judge for one in judged.verdicts)) if judged else (),
         metrics=tuple(metrics),
         cells=table,

@@ -13,22 +13,26 @@ from telerole.evaluation.measures import (
     opening_entropy,
     role_means,
     turn_lengths,
+    value_of,
 )
 from telerole.evaluation.played import Played
 from telerole.evaluation.playing import Plays
 from telerole.evaluation.rates import scores
 from telerole.evaluation.results import System
-from telerole.evaluation.statistics.intervals import Estimate
-from telerole.evaluation.statistics.paired import clustered_rate
+from telerole.evaluation.statistics.intervals import Estimate, Interval
+from telerole.evaluation.statistics.paired import clustered_rate, mean_interval
 from telerole.outcome import OUTCOMES, Outcome, outcome, seconds, suspected_ai
 from telerole.records import LANGUAGES, Language
 from telerole.runs import Totals
 from telerole.session import Payer, Usage
 
+Calls = Sequence[tuple[Played, SessionMeasures]]
+"""A system's calls, each with its measures."""
 
-def describe(plays: Sequence[Plays], measured: Sequence[SessionMeasures], seed: int) -> System:
-    """One system, over all its merchants; `measured` has the measures of each of its calls, in the order of `plays`."""
-    played = [one for each in plays for one in each.played]
+
+def describe(plays: Sequence[Plays], calls: Calls, seed: int) -> System:
+    """One system, over all its merchants; `calls` are those of `plays`."""
+    played = [one for one, _ in calls]
     return System(
         name=plays[0].system,
         played_by=plays[0].salesperson,
@@ -37,8 +41,9 @@ def describe(plays: Sequence[Plays], measured: Sequence[SessionMeasures], seed: 
         outcomes=dict(_outcomes(played)),
         suspected_ai=clustered_rate(scores((one.script, suspected_ai(one.example.session)) for one in played)),
         seconds=fmean(seconds(one.example.session) for one in played),
-        measures=dict(_measures(played, measured, seed)),
-        lengths=dict(_lengths(played)),
+        measures={language: _means(spoken, seed) for language, spoken in _spoken(calls)},
+        reach={language: dict(_reach(spoken)) for language, spoken in _spoken(calls)},
+        lengths={language: _lengths(spoken) for language, spoken in _spoken(calls)},
         usage=_usage([each.totals for each in plays]),
     )
 
@@ -49,28 +54,34 @@ def _outcomes(played: Sequence[Played]) -> Iterator[tuple[Outcome, Estimate]]:
         yield name, clustered_rate(scores((script, was == name) for script, was in came_to))
 
 
-def _measures(
-    played: Sequence[Played], measured: Sequence[SessionMeasures], seed: int
-) -> Iterator[tuple[Language, dict[str, float | None]]]:
-    for language, examples in _spoken(played):
-        measures = [one for one in measured if one.language == language]
-        sessions = [one.example.session for one in examples]
-        varied = {f"fair_distinct_{n}": fair_distinct(sessions, "salesperson", n, seed=seed) for n in (1, 2)}
-        entropy = opening_entropy(sessions)
-        # `turns` are those of the call, not of the side.
-        side = {name: value for name, value in role_means(measures, "salesperson").items() if name != "turns"}
-        yield language, means(measures) | side | varied | {"opening_entropy": entropy}
+def _means(calls: Calls, seed: int) -> dict[str, float | None]:
+    sessions = [one.example.session for one, _ in calls]
+    varied = {f"fair_distinct_{n}": fair_distinct(sessions, "salesperson", n, seed=seed) for n in (1, 2)}
+    return _of_session(calls) | varied | {"opening_entropy": opening_entropy(sessions)}
 
 
-def _lengths(played: Sequence[Played]) -> Iterator[tuple[Language, dict[int, int]]]:
-    for language, examples in _spoken(played):
-        counts = Counter(length for one in examples for length in turn_lengths(one.example.session, "salesperson"))
-        yield language, dict(sorted(counts.items()))
+def _of_session(calls: Calls) -> dict[str, float | None]:
+    measured = [one for _, one in calls]
+    # `turns` are those of the call, not of the side.
+    side = {name: value for name, value in role_means(measured, "salesperson").items() if name != "turns"}
+    return means(measured) | side
 
 
-def _spoken(played: Sequence[Played]) -> Iterator[tuple[Language, list[Played]]]:
+def _reach(calls: Calls) -> Iterator[tuple[str, Interval]]:
+    for name in _of_session(calls):
+        by_script = scores((one.script, value_of(measured, name)) for one, measured in calls)
+        if interval := mean_interval(by_script):
+            yield name, interval
+
+
+def _lengths(calls: Calls) -> dict[int, int]:
+    counts = Counter(length for one, _ in calls for length in turn_lengths(one.example.session, "salesperson"))
+    return dict(sorted(counts.items()))
+
+
+def _spoken(calls: Calls) -> Iterator[tuple[Language, Calls]]:
     for language in LANGUAGES:
-        if found := [one for one in played if one.example.session.language == language]:
+        if found := [one for one in calls if one[1].language == language]:
             yield language, found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from telerole.evaluation.calibration.results import AgainstPeople, Calibration, Corrected, CorrectedDifference
 from telerole.evaluation.judge.questions import Metric
 from telerole.evaluation.measures.names import HIGHER_IS_BETTER
-from telerole.evaluation.statistics.intervals import Estimate
+from telerole.evaluation.statistics.intervals import Estimate, Interval
 from telerole.evaluation.statistics.paired import Comparison
 from telerole.outcome import Outcome
 from telerole.records import Language, Record
@@ -29,8 +29,9 @@ class System(Record):
 
     `sessions` are finished, `unfinished` could not be. `outcomes` has the share of each with its interval by script.
     `measures` holds, by language, the means of `evaluation.measures` (those of whole sessions, then those of the
-    salesperson's side). `lengths` counts the salesperson's turns by their words, by language. `seconds` is the mean
-    length of a call. `usage` is that of every try.
+    salesperson's side), `reach` the intervals by script of those that a single call has. `lengths` counts the
+    salesperson's turns by their words, by language. `seconds` is the mean length of a call. `usage` is that of every
+    try.
     """
 
     name: str
@@ -41,6 +42,7 @@ class System(Record):
     suspected_ai: Estimate
     seconds: float
     measures: dict[Language, dict[str, float | None]]
+    reach: dict[Language, dict[str, Interval]] = {}
     lengths: dict[Language, dict[int, int]]
     usage: dict[Payer, Usage]
 

@@ -30,13 +30,17 @@ def measures(result: Evaluation) -> Iterator[Section]:
 def _measures(systems: Sequence[System], language: Language) -> Table:
     names = list(dict.fromkeys(name for system in systems for name in system.measures[language]))
     return plain_table(
-        f"{LANGUAGE_NAMES[language]}: means over calls; words, questions and style are the salesperson's",
+        f"{LANGUAGE_NAMES[language]}: means over calls, with their 95 % intervals by seed script; words, questions and "
+        "style are the salesperson's",
         columns(("Measure",), (system.name for system in systems)),
-        tuple(
-            (Cell(WORDS[name]), *(Cell(figure(name, system.measures[language].get(name))) for system in systems))
-            for name in names
-        ),
+        tuple((Cell(WORDS[name]), *(_measure(system, language, name) for system in systems)) for name in names),
     )
+
+
+def _measure(system: System, language: Language, name: str) -> Cell:
+    reach = system.reach.get(language, {}).get(name)
+    detail = f"{figure(name, reach.low)} to {figure(name, reach.high)}" if reach else ""
+    return Cell(figure(name, system.measures[language].get(name)), detail)
 
 
 def _differences(result: Evaluation, language: Language) -> Iterator[Block]:

@@ -44,6 +44,7 @@ from telerole.evaluation.statistics.paired import (
     compare_means,
     compare_rates,
     mcnemar,
+    mean_interval,
     sign_flip,
 )
 from telerole.evaluation.statistics.planning import pairs, sessions_an_arm
@@ -76,6 +77,7 @@ __all__ = [
     "intraclass_correlation",
     "krippendorff_alpha",
     "mcnemar",
+    "mean_interval",
     "newcombe",
     "newcombe_paired",
     "pairs",

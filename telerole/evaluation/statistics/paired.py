@@ -63,6 +63,31 @@ def clustered_rate(scores: Scores, level: float = LEVEL) -> Estimate:
     return Estimate(value=float(_means(there).mean()), low=low, high=high, n=sum(map(len, there.values())))
 
 
+def mean_interval(scores: Scores, level: float = LEVEL) -> Interval | None:
+    """The interval of one system's mean over sessions, a ratio of sums over k scripts: m ± t(k - 1) s, kept within the
+    values seen.
+
+    s² = k / (k - 1) Σ (sum of a script's values - m · its sessions)² / (all sessions)² (Cochran 1977, 6.3, clusters of
+    other sizes). It covers as said from 18 scripts on, where a bootstrap of 18 covers 92 %. None with fewer than two
+    scripts, and where all values are alike, for nothing then tells how far others would lie.
+    """
+    from scipy.stats import t
+
+    there = [values for values in scores.values() if values]
+    seen = {value for values in there for value in values}
+    if len(there) < 2 or len(seen) < 2:
+        return None
+    sums, counts, k = (
+        np.array([sum(values) for values in there]),
+        np.array([len(values) for values in there]),
+        len(there),
+    )
+    mean = sums.sum() / counts.sum()
+    error = np.sqrt(k / (k - 1) * ((sums - mean * counts) ** 2).sum()) / counts.sum()
+    reach = t.ppf((1 + level) / 2, k - 1) * error
+    return Interval(max(float(mean - reach), min(seen)), min(float(mean + reach), max(seen)))
+
+
 def clustered_interval(baseline: Scores, treatment: Scores, level: float = LEVEL) -> Interval:
     """The interval of the difference of two rates on the same scripts, sessions nested in them.
 
