@@ -84,11 +84,14 @@ def parse(path: Path, number: int, line: bytes, kind: type[R]) -> R:
 def replace(path: Path, lines: Iterable[bytes]) -> None:
     """Write the file so that it is there whole or not at all."""
     unfinished = path.with_name(f".{path.name}")
-    with unfinished.open("wb") as file:
-        file.writelines(lines)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    try:
+        with unfinished.open("wb") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def lock(path: Path) -> FileIO:

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import orjson
 from aiohttp import web
 
 from telerole.backends.llama import failure
-from telerole.backends.local import LocalBackend, base_file, with_defaults
+from telerole.backends.local import CONTEXT, LocalBackend, base_file, with_defaults
 from telerole.errors import InputError, TeleroleError, nearest
 from telerole.trained import read_trained
 
@@ -27,22 +28,25 @@ OURS = ("model", "lora", "id_slot")  # what a request may say to this server and
 PATIENCE = 1.0  # seconds that open requests get when the server ends
 
 
-def open_models(folders: Sequence[Path | str], *, threads: int = 1, slots: int = 1) -> dict[str, LocalBackend]:
+def open_models(
+    folders: Sequence[Path | str], *, threads: int = 1, context: int = CONTEXT, slots: int = 1
+) -> dict[str, LocalBackend]:
     """A model for each training's folder by its name, and the bases of those that are adapters; nothing is loaded yet.
 
+    Each has `threads`, `context` and `slots` as `LocalBackend` takes them.
     Raises `InputError` where a folder cannot be served, or two would have one name.
     """
+    opened = partial(LocalBackend, threads=threads, context=context, slots=slots)
     models: dict[str, LocalBackend] = {}
     for folder in map(Path, folders):
-        model = LocalBackend(folder, threads=threads, slots=slots).beside(models.values())
+        model = opened(folder).beside(models.values())
         if (name := folder.resolve().name) in models:
             raise InputError(f"{folder}: another model is called {name!r}; rename one of the folders")
         models[name] = model
     for folder in map(Path, folders):
         if models[folder.resolve().name].adapted:
             name = Path(read_trained(folder).base).stem
-            base = LocalBackend(base_file(folder), threads=threads, slots=slots)
-            models.setdefault(name, base.beside(models.values()))
+            models.setdefault(name, opened(base_file(folder)).beside(models.values()))
     return models
 
 

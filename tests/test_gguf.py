@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,21 @@ def test_an_adapter_that_is_more_than_a_plain_lora_is_refused_and_nothing_is_wri
     for make in (write_adapter, merge):
         with pytest.raises(FileError, match=fault):
             make(tmp_path / "t")
+    assert {file.name for file in (tmp_path / "t").iterdir()} == {"adapter", "training.json"}
+
+
+@pytest.mark.parametrize("size", [100, 20_000])
+def test_on_a_full_disk_no_half_file_is_left(tmp_path: Path, size: int) -> None:
+    """It is full in the head of the file, and among the weights."""
+    small = small_model(tmp_path / "small.gguf", "llama")
+    with_adapter(in_transformers(small), training(tmp_path / "t", small))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        with pytest.raises(FileError, match=r"model.gguf: cannot be written: (?!None)."):
+            merge(tmp_path / "t")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert {file.name for file in (tmp_path / "t").iterdir()} == {"adapter", "training.json"}
 
 

@@ -303,7 +303,8 @@ async def test_an_adapter_made_for_another_model_is_named(tmp_path: Path) -> Non
         ("smollm2", "lora", "adapter.gguf", "adapter.gguf: is missing; `telerole merge .*t` writes the model as one"),
         ("smollm2", "full", "", "model.gguf: is missing; `telerole merge .*t` writes the model as one file"),
         ("gone.gguf", "lora", "", "training.json: base: gone.gguf: is missing"),
-        ("Qwen/Qwen3-0.6B", "lora", "", "training.json: base: Qwen/Qwen3-0.6B: is no GGUF file"),
+        ("Qwen/Qwen3-0.6B", "lora", "adapter.gguf", "training.json: base: Qwen/Qwen3-0.6B: is no GGUF file"),
+        ("Qwen/Qwen3-0.6B", "full", "", "training.json: base: Qwen/Qwen3-0.6B: is no GGUF file"),
     ],
 )
 def test_a_folder_that_cannot_be_served_is_told_at_once(

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import shutil
 import signal
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +109,21 @@ def data(tmp_path: Path) -> Path:
     """Eight rows to learn from and two to validate on: eight steps in two epochs."""
     written(tmp_path / "data" / "train.jsonl", [chat(number) for number in range(8)])
     return written(tmp_path / "data" / "validation.jsonl", [chat(number) for number in (8, 9)]).parent
+
+
+def limit_files(size: int | None) -> None:
+    """From now on no file may have more bytes than this, as if the disk were full; None takes the limit away."""
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most if size is None else size, most))
+
+
+@contextmanager
+def files_unlimited() -> Iterator[None]:
+    """After this, whatever was limited in it."""
+    try:
+        yield
+    finally:
+        limit_files(None)
 
 
 def losses(out: Path) -> list[tuple[int, float, float | None]]:
@@ -312,28 +330,70 @@ def test_a_full_disk_is_told_and_costs_no_earlier_checkpoint(
     data: Path, tiny: str, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A limit on the size of files strikes at the checkpoint after step 4; with room again the same call goes on."""
-    import resource
-
     from telerole.training import trainer
 
-    before, seal = resource.getrlimit(resource.RLIMIT_FSIZE), trainer.seal
+    seal = trainer.seal
 
     def full_after(folder: Path) -> None:
         seal(folder)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+        limit_files(100_000)
 
-    with monkeypatch.context() as patch:
+    with files_unlimited(), monkeypatch.context() as patch:
         patch.setattr(trainer, "seal", full_after)
-        try:
-            with pytest.raises(
-                FileError, match=r"checkpoint-4: cannot be written: (.|\n)*earlier checkpoints are kept"
-            ):
-                train(data, tmp_path / "out", base=tiny, settings=TINY)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        with pytest.raises(FileError, match=r"checkpoint-4: cannot be written: (.|\n)*earlier checkpoints are kept"):
+            train(data, tmp_path / "out", base=tiny, settings=TINY)
     assert [folder.name for folder in (tmp_path / "out" / "checkpoints").iterdir()] == ["checkpoint-2"]
     train(data, tmp_path / "out", base=tiny, settings=TINY)
     same(losses(tmp_path / "out"), losses(whole))
+
+
+def test_a_disk_that_is_full_at_the_end_leaves_nothing_half_written_and_the_same_call_ends_it(
+    stopped: Path, data: Path, tiny: str, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First no step of the curve can be written, then all but the model, which is copied out of its checkpoint."""
+    from telerole.training import trainer
+
+    seal = trainer.seal
+
+    def full_after(folder: Path) -> None:
+        seal(folder)
+        if folder.name == "checkpoint-8":
+            limit_files(100_000)
+
+    with files_unlimited(), monkeypatch.context() as patch:
+        limit_files(10)
+        with pytest.raises(FileError, match=r"out: cannot be written: File too large; make room"):
+            train(data, stopped, base=tiny, settings=TINY)
+        limit_files(None)
+        patch.setattr(trainer, "seal", full_after)
+        with pytest.raises(FileError, match=r"out: cannot be written: .*File too large.*; make room"):
+            train(data, stopped, base=tiny, settings=TINY)
+    left = {file.name for file in stopped.iterdir()}
+    assert left == {".lock", "run.json", "losses.jsonl", "checkpoints"}
+    train(data, stopped, base=tiny, settings=TINY)
+    same(losses(stopped), losses(whole))
+
+
+def test_checkpoints_that_a_kill_left_at_the_very_end_are_removed(whole: Path, tiny: str, tmp_path: Path) -> None:
+    shutil.copytree(whole, out := tmp_path / "out")
+    curves.checkpoint(out, 8).mkdir(parents=True)
+    train(whole.parent / "data", out, base=tiny, settings=TINY)
+    assert not (out / "checkpoints").exists()
+
+
+def test_a_damaged_checkpoint_has_another_before_it_though_the_loss_went_up_and_down(tmp_path: Path) -> None:
+    steps = []
+    for number, loss in enumerate([None, 2.0, None, 2.5, None, 1.5], start=1):
+        steps.append(Step(step=number, epoch=0, loss=1, validation_loss=loss, tokens=1, seconds=0))
+        if loss is not None:
+            (folder := curves.checkpoint(tmp_path, number)).mkdir(parents=True)
+            (folder / "weights").write_text(str(number))
+            curves.seal(folder)
+            curves.prune(tmp_path, steps)
+    (tmp_path / "losses.jsonl").write_text("".join(f"{step.model_dump_json()}\n" for step in steps))
+    assert curves.go_on_from(tmp_path) == 6
+    (curves.checkpoint(tmp_path, 6) / "weights").write_text("damaged")
+    assert curves.go_on_from(tmp_path) == 4
 
 
 def test_the_best_step_and_the_wait_since_are_read_off_the_curve() -> None:
@@ -369,6 +429,34 @@ def test_a_row_that_cannot_be_learned_from_is_named_with_its_line(messages: Any,
         read_chats(file)
 
 
+@pytest.mark.parametrize("side", ["agent", ["salesperson"], ""])
+def test_a_row_of_a_side_that_is_none_is_named_with_its_line(side: Any, tmp_path: Path) -> None:
+    file = written(tmp_path / "rows.jsonl", [chat(0)], side=side)
+    with pytest.raises(FileError, match=r"rows.jsonl: line 1: side: must be one of salesperson, merchant, not"):
+        read_chats(file)
+
+
+def test_a_loss_that_is_no_number_ends_the_training_and_leaves_no_model(data: Path, tiny: str, tmp_path: Path) -> None:
+    settings = TINY.model_copy(update={"learning_rate": 1e30})
+    for rows, name in ((data, "both"), (data / "train.jsonl", "unvalidated")):
+        with pytest.raises(InputError, match=r"loss is no number at step [0-9]+; take a lower learning rate"):
+            train(rows, tmp_path / name, base=tiny, settings=settings)
+        assert not (tmp_path / name / "model").exists()
+
+
+def test_a_gguf_base_of_another_kind_is_refused_before_anything_is_trained(data: Path, tmp_path: Path) -> None:
+    import gguf
+
+    writer = gguf.GGUFWriter(tmp_path / "other.gguf", "gpt2")
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(FileError, match=r"other.gguf: is a gpt2 model; use one of: llama, qwen2"):
+        train(data, tmp_path / "out", base=str(tmp_path / "other.gguf"), settings=TINY)
+    assert not (tmp_path / "out").exists()
+
+
 def test_rows_of_two_sides_are_not_mixed(tmp_path: Path) -> None:
     file = written(tmp_path / "rows.jsonl", [chat(0)], side="merchant")
     assert read_chats(file).side == "merchant"
@@ -385,6 +473,11 @@ def test_a_row_over_the_limit_is_an_error_or_left_out(data: Path, tiny: str, tok
     assert not (tmp_path / "out").exists()
     rows = encode(read_chats(data).train, tokenizer)
     assert [row.chat.line for row in within(rows, 100, skip=True)] == ["line 1: "]
+    written(data / "validation.jsonl", [long])
+    with pytest.raises(InputError, match="no validation row is within the limit of 100 tokens"):
+        train(
+            data, tmp_path / "out", base=tiny, settings=TINY.model_copy(update={"max_length": 100, "skip_long": True})
+        )
 
 
 def test_a_text_that_would_forge_a_turn_is_refused(tokenizer: Any, tmp_path: Path) -> None:
@@ -402,6 +495,16 @@ def test_a_base_without_a_chat_template_is_an_error(tiny: str, tokenizer: Any, t
     (tmp_path / "config.json").write_text((Path(tiny) / "config.json").read_text())
     with pytest.raises(InputError, match="its tokenizer has no chat template"):
         bases.load_tokenizer(bases.find(str(tmp_path)))
+
+
+def test_of_several_chat_templates_the_default_one_is_taken(tiny: str, tokenizer: Any, tmp_path: Path) -> None:
+    import copy
+
+    several = copy.deepcopy(tokenizer)
+    several.chat_template = {"default": tokenizer.chat_template, "tool_use": "{{ tools }}"}
+    several.save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text((Path(tiny) / "config.json").read_text())
+    assert bases.load_tokenizer(bases.find(str(tmp_path))).chat_template == tokenizer.chat_template
 
 
 def test_a_base_that_is_not_there_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

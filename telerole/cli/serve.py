@@ -24,6 +24,7 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
     threads: Annotated[int, typer.Option(min=1, help="Cores; more than are idle make it many times slower.")] = 1,
+    context: Annotated[int | None, typer.Option(min=1, help="Tokens of prompt and answer together (8192).")] = None,
     slots: Annotated[
         int, typer.Option(min=1, help="Requests answered at once; each model has memory for so many.")
     ] = 1,
@@ -32,9 +33,10 @@ def serve(
     import asyncio
     from contextlib import suppress
 
+    from telerole.backends.local import CONTEXT
     from telerole.serving import open_models, serving
 
-    models = open_models(folders, threads=threads, slots=slots)
+    models = open_models(folders, threads=threads, slots=slots, context=context or CONTEXT)
 
     async def run() -> None:
         for folder in folders:

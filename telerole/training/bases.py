@@ -66,6 +66,8 @@ def load_tokenizer(base: Base) -> Any:
     transformers = _transformers()
     with quiet():
         tokenizer = _loaded(base, transformers.AutoTokenizer.from_pretrained)
+    if isinstance(tokenizer.chat_template, dict):  # one for tools beside that for talk
+        tokenizer.chat_template = tokenizer.chat_template.get("default")
     if not isinstance(tokenizer.chat_template, str):
         raise InputError(
             f"{base.named}: its tokenizer has no chat template, so nothing says how a call is written for it; "

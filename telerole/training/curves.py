@@ -93,9 +93,10 @@ def go_on_from(out: Path) -> int:
 
 
 def prune(out: Path, steps: Sequence[Step]) -> None:
-    """Remove checkpoints other than the best and the two newest: a damaged one has another before it."""
+    """Remove checkpoints other than the two newest and the best up to each: a damaged one has another before it."""
     saved = _saved(out)
-    for step in {*saved[2:]} - {best(steps).step}:
+    best_then = {best([one for one in steps if one.step <= step]).step for step in saved[:2]}
+    for step in {*saved[2:]} - best_then:
         shutil.rmtree(checkpoint(out, step))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from telerole.backends.base import Message
 from telerole.errors import FileError, InputError
@@ -149,13 +149,15 @@ def _encoded(chat: Chat, tokenizer: Any, template: str) -> Encoded:
 def _chats(file: Path, sides: set[Role]) -> list[Chat]:
     chats, faults = [], []
     for place, raw in raw_records(file):
-        messages = raw.get("messages") if isinstance(raw, dict) else None
+        messages, whose = (raw.get("messages"), raw.get("side")) if isinstance(raw, dict) else (None, None)
         fault = str(raw) if isinstance(raw, InputError) else _fault(messages)
+        if not fault and whose not in (None, *get_args(Role)):
+            fault = f"side: must be one of {', '.join(get_args(Role))}, not {whose!r}"
         if fault:
             faults.append(f"{place}{fault}")
             continue
-        if raw.get("side"):
-            sides.add(raw["side"])
+        if whose:
+            sides.add(whose)
         kept: Iterable[Message] = ({"role": one["role"], "content": one["content"]} for one in messages or ())
         chats.append(Chat(file, place, tuple(kept)))
     if faults:

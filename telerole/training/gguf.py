@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -130,7 +130,8 @@ def _written(path: Path, base: Base) -> Iterator[Any]:
         writer.close()
         unfinished.replace(path)
     except OSError as error:
-        raise FileError(path, [f"cannot be written: {error.strerror}"]) from None
+        raise FileError(path, [f"cannot be written: {error.strerror or error}"]) from None
     finally:
-        writer.close()
+        with suppress(OSError):  # it writes what is left, on a disk that is full
+            writer.close()
         unfinished.unlink(missing_ok=True)

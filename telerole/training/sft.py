@@ -21,6 +21,7 @@ from telerole.records import Record
 from telerole.trained import ADAPTER, DEFAULT_BASE, MODEL, PEFT, RECORD, WHOLE, Trained, read_trained
 from telerole.training import bases, curves
 from telerole.training.encoding import Chats, Encoded, encode, read_chats, within
+from telerole.training.weights import Base as Weights
 
 LIBRARIES = ("telerole", "torch", "transformers", "trl", "peft")
 STATE = {
@@ -87,15 +88,18 @@ def train(
     config = {"base": base, "data": chats.digest, "side": chats.side, **settings.model_dump()}
     if (out / RECORD).is_file():
         folder.begin(out, config)
+        shutil.rmtree(out / curves.CHECKPOINTS, ignore_errors=True)
         _write_gguf(out, base)
         return read_trained(out)
     found = bases.find(base)
+    if found.file:
+        Weights(Path(found.named))  # what no file for llama.cpp can be written for is known before the training
     tokenizer = bases.load_tokenizer(found)
     plots.load_converter()  # what draws the curve at the end
     rows = _encoded(chats, tokenizer, settings)
-    with _opened(out, config):
-        steps = _run(found, tokenizer, rows, settings, out, progress)
-        trained = _finish(out, found, chats, settings, steps, len(rows[0]), base)
+    with _opened(out, config) as curve:
+        _run(found, tokenizer, rows, settings, out, curve, progress)
+        trained = _finish(out, found, chats, settings, curve.steps, len(rows[0]), base)
         _write_gguf(out, base)
         return trained
 
@@ -108,33 +112,49 @@ def _encoded(chats: Chats, tokenizer: Any, settings: Settings) -> Rows:
     train = within(encode(chats.train, tokenizer), limit, skip=skip)
     if not train:
         raise InputError(f"no row to learn from is within the limit of {limit} tokens (max_length)")
-    return train, within(encode(chats.validation, tokenizer), limit, skip=skip)
+    validation = within(encode(chats.validation, tokenizer), limit, skip=skip)
+    if chats.validation and not validation:
+        raise InputError(f"no validation row is within the limit of {limit} tokens (max_length)")
+    return train, validation
 
 
 @contextmanager
-def _opened(out: Path, config: dict[str, Any]) -> Iterator[None]:
-    """The folder of this training, begun or gone on with, and kept from others."""
+def _opened(out: Path, config: dict[str, Any]) -> Iterator[curves.Curve]:
+    """The folder of this training, begun or gone on with, and kept from others; its curve to the newest checkpoint."""
     try:
         folder.make(out)
         held = journal.lock(out / ".lock")
     except OSError as error:
         raise FileError(out, [f"cannot be written: {error.strerror}; name another folder"]) from None
     with held:
-        folder.begin(out, config)
-        yield
+        try:
+            folder.begin(out, config)
+            curve = curves.Curve(out, curves.go_on_from(out))
+        except OSError as error:
+            raise _full(out, error) from None
+        yield curve
+
+
+def _full(out: Path, error: OSError) -> FileError:
+    return FileError(out, [f"cannot be written: {error.strerror or error}; make room, and the same command goes on"])
 
 
 def _run(
-    base: bases.Base, tokenizer: Any, rows: Rows, settings: Settings, out: Path, progress: bool
-) -> Sequence[curves.Step]:
-    """Train from the newest checkpoint to the end; returns the whole curve."""
+    base: bases.Base,
+    tokenizer: Any,
+    rows: Rows,
+    settings: Settings,
+    out: Path,
+    curve: curves.Curve,
+    progress: bool,
+) -> None:
+    """Train from the newest checkpoint, where the curve ends, to the end of both."""
     from telerole.training.trainer import Plan, Tuning, numbers, only_one_gpu
 
     only_one_gpu()
-    plan, begun = Plan.of(settings, len(rows[0])), curves.go_on_from(out)
-    curve = curves.Curve(out, begun)
+    plan, begun = Plan.of(settings, len(rows[0])), len(curve.steps)
     if begun >= plan.steps or curves.without_progress(curve.steps) >= settings.patience:
-        return curve.steps
+        return
     bar = Bar(plan.steps, begun, "steps") if progress else None
 
     def hear(step: curves.Step) -> None:
@@ -145,7 +165,6 @@ def _run(
     with bases.quiet(), bar or nullcontext():
         tuning = Tuning(model, tokenizer, rows, settings=settings, out=out, curve=curve, hear=hear)
         tuning.train(resume_from_checkpoint=str(curves.checkpoint(out, begun)) if begun else None)
-    return curve.steps
 
 
 def _told(step: curves.Step) -> str:
@@ -178,9 +197,7 @@ def _finish(
         plots.save(plots.loss_chart(steps), out / "loss.svg")
         journal.replace(out / RECORD, [trained.model_dump_json(indent=2).encode() + b"\n"])
     except OSError as error:
-        raise FileError(
-            out, [f"cannot be written: {error.strerror}; make room, and the same command goes on"]
-        ) from None
+        raise _full(out, error) from None
     shutil.rmtree(out / curves.CHECKPOINTS)
     return trained
 
@@ -197,11 +214,14 @@ def _place(checkpoint: Path, place: Path, base: bases.Base) -> None:
     unfinished = place.with_name(f".{place.name}")
     for old in (unfinished, place):
         shutil.rmtree(old, ignore_errors=True)
-    shutil.copytree(checkpoint, unfinished, ignore=lambda _, names: STATE.intersection(names))
-    if (file := unfinished / "adapter_config.json").is_file():
-        about = json.loads(file.read_bytes()) | {"base_model_name_or_path": base.named}
-        file.write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    unfinished.replace(place)
+    try:
+        shutil.copytree(checkpoint, unfinished, ignore=lambda _, names: STATE.intersection(names))
+        if (file := unfinished / "adapter_config.json").is_file():
+            about = json.loads(file.read_bytes()) | {"base_model_name_or_path": base.named}
+            file.write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        unfinished.replace(place)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _write_gguf(out: Path, base: str) -> None:

@@ -136,19 +136,19 @@ class Tuning(SFTTrainer):
             for batch in map(self._prepare_inputs, self.get_eval_dataloader()):
                 total += self.compute_loss(model, batch, num_items_in_batch=1).item()
                 count += int((batch["labels"][:, 1:] != IGNORED).sum())
-        self._write(total / count)
+        _check(loss := total / count, "validation loss", self.state.global_step)
+        self._write(loss)
         if without_progress(self.curve.steps) >= self.patience:
             self.control.should_training_stop = True
         self.control.should_evaluate = False  # else the end of an epoch asks once more
-        return {"eval_loss": total / count}
+        return {"eval_loss": loss}
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Take down a step; what is not its loss is said by nobody."""
         if "loss" not in logs:
             return
         now, step = time.monotonic(), self.state.global_step
-        if not math.isfinite(logs["loss"]):
-            raise InputError(f"the loss is no number at step {step}; take a lower learning rate (--learning-rate)")
+        _check(logs["loss"], "loss", step)
         self._unwritten = Step(
             step=step,
             epoch=round(self.state.epoch, 4),
@@ -204,6 +204,11 @@ class _Rhythm(TrainerCallback):
         control.should_evaluate = control.should_save and self.validated
 
 
+def _check(loss: float, name: str, step: int) -> None:
+    if not math.isfinite(loss):
+        raise InputError(f"the {name} is no number at step {step}; take a lower learning rate (--learning-rate)")
+
+
 def _trim() -> None:
     """Give freed memory back to the system: glibc keeps the holes that rows of other lengths leave, ever more."""
     with suppress(OSError, AttributeError):
@@ -228,6 +233,7 @@ def _arguments(settings: Settings, plan: Plan, out: Path, numbers: Numbers) -> S
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
         logging_steps=1,
+        logging_nan_inf_filter=False,  # a loss that is no number would be told as 0
         eval_strategy="no",
         save_strategy="no",
         report_to="none",

@@ -191,7 +191,7 @@ def _settings(file: Path) -> tuple[float, int]:
     except ValueError as error:
         raise FileError(file, [f"not JSON: {error}"]) from None
     faults = [
-        f"{key}: llama.cpp's LoRA files have no place for {config[key]!r}; train without it, or with `--method full`"
+        f"{key}: llama.cpp's LoRA files have no place for {config[key]!r}; train without it, or with `--full`"
         for key, unused in BEYOND.items()
         if key in config and config[key] not in unused
     ]
