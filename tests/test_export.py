@@ -605,7 +605,7 @@ TURN = 4
 
 @pytest.fixture
 def tried(tmp_path: Path) -> tuple[Path, Session]:
-    """A call that failed once, was rejected in one trial at `TURN`, and was kept in another; cleaned."""
+    """A call that failed once, was rejected in two trials at `TURN`, and was kept in another; cleaned."""
     path = tmp_path / "tried"
     scenarios = Catalog.bundled().sample(6, seed=5, language="en")
     with RunFolder.open(path, {}) as folder:
@@ -622,6 +622,9 @@ def tried(tmp_path: Path) -> tuple[Path, Session]:
             turns = [*session.turns]
             turns[TURN] = turns[TURN].model_copy(update={"text": "As an AI I can help you with that, sir."})
             update = {"id": f"{session.scenario_id}.1", "trial": 1, "turns": tuple(turns)}
+            folder.append(session.model_copy(update=update))
+            turns[TURN] = turns[TURN].model_copy(update={"text": f"As an AI I was told: {secret}"})
+            update = {"id": f"{session.scenario_id}.2", "trial": 2, "turns": tuple(turns)}
             folder.append(session.model_copy(update=update))
     clean(path)
     return path, next(read(path).sessions())

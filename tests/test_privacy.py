@@ -170,6 +170,32 @@ def test_new_placeholders_go_on_from_those_that_stand_there() -> None:
     assert redact("[电话2]不通，打13812345678", "zh") == "[电话2]不通，打[电话3]"
 
 
+@pytest.mark.parametrize(
+    ("language", "said", "heard"),
+    [
+        ("en", ["My number is 07700 900 123, okay?"], ["My number is 07700 … 123, okay?"]),
+        ("zh", ["我电话是一三八一二三四五六七八。"], ["我电话是一三八一二…四五六七八。"]),
+        ("zh", ["我电话138 1234", "嗯。", "5678"], ["我…138 1234", None, "…5678"]),
+    ],
+)
+def test_of_a_number_that_a_bad_line_cut_up_no_digit_stays(
+    language: Language, said: list[str], heard: list[str | None]
+) -> None:
+    session = call(language, *said)
+    turns = [turn.model_copy(update={"heard": one}) for turn, one in zip(session.turns, heard, strict=True)]
+    rewrite = Privacy().rewrite(Example(session.model_copy(update={"turns": tuple(turns)}), None, None))
+    assert rewrite is not None
+    assert not re.search(r"[0-9一三四五六七八]{3}", rewrite.example.session.model_dump_json(include={"turns"}))
+
+
+def test_a_line_without_anything_private_stays_as_it_was_heard() -> None:
+    session = call("en", "Call me on 07700 900 123.", "I sell lamps, about ninety a week.")
+    turns = (session.turns[0], session.turns[1].model_copy(update={"heard": "I … lamps, about … a week."}))
+    rewrite = Privacy().rewrite(Example(session.model_copy(update={"turns": turns}), None, None))
+    assert rewrite is not None
+    assert rewrite.example.session.turns[1] == turns[1]
+
+
 def test_every_text_of_an_example_is_redacted_alike_and_no_private_word_is_told(catalog: Catalog) -> None:
     scenario = catalog.sample(1, seed=3, language="zh")[0]
     phone = "13812345678"
@@ -184,7 +210,7 @@ def test_every_text_of_an_example_is_redacted_alike_and_no_private_word_is_told(
     seen = rewrite.example
     assert seen.profile is not None
     assert seen.strategy is not None
-    assert (seen.session.turns[1].heard, seen.session.turns[1].note) == ("打…[电话1]", "留了电话[电话1]")
+    assert (seen.session.turns[1].heard, seen.session.turns[1].note) == (None, "留了电话[电话1]")
     assert seen.session.end.detail == "[电话1]"
     assert seen.profile.values[name] == "微信[电话1]"
     assert (seen.strategy.tips, seen.strategy.offer) == (("不接就打[电话1]",), {"hotline": "[电话1]"})

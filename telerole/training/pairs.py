@@ -190,13 +190,13 @@ class _Records:
         for one in folder.tries():
             if one.by == self._side and one.raw and one.reason in REFUSED:
                 self._tries[one.id].append(one)
-        if isinstance(folder, runs.RunFolder):
-            asked = {one.scenario_id for tries in self._tries.values() for one in tries}
-            self._scenarios.update({one.id: one for one in folder.scenarios() if one.id in asked})
         for file in sorted((path / "rejected").glob("*.jsonl")):
             for number, line in journal.lines(file):
                 triplet = journal.parse(file, number, line, Rejection).triplet
                 self._rejected[triplet.session.scenario_id].append((row_of(triplet, self._side), triplet.session))
+        if isinstance(folder, runs.RunFolder):
+            asked = {one.scenario_id for tries in self._tries.values() for one in tries} | self._rejected.keys()
+            self._scenarios.update({one.id: one for one in folder.scenarios() if one.id in asked})
 
     def worse_than(self, triplet: Triplet) -> Iterator[Worse]:
         """The lines on file that stood where the kept session has a better one, each once."""
@@ -213,12 +213,14 @@ class _Records:
                 yield Worse(turn, speech.text, f"refused in the call: {one.message}", speech.hung_up)
 
     def _can_be_shown(self, speech: Speech, triplet: Triplet, turn: int) -> bool:
-        """A refused reply may have leaked what only its speaker knew: such a one is no line of a training row."""
-        scenario = self._scenarios.get(triplet.session.scenario_id)
-        if scenario is None or not speech.text or speech.text == triplet.session.turns[turn].text:
+        if not speech.text or speech.text == triplet.session.turns[turn].text or self._leaks(speech.text, triplet):
             return False
-        told = any(text in speech.text for text in _known_to(self._side, scenario))
-        return not told and not _unfit(_cut(triplet, turn, speech.text), speech.text)
+        return not _unfit(_cut(triplet, turn, speech.text), speech.text)
+
+    def _leaks(self, text: str, triplet: Triplet) -> bool:
+        """Whether a refused or rejected line tells what only its speaker knew, and so is no line of a training row."""
+        scenario = self._scenarios.get(triplet.session.scenario_id)
+        return scenario is not None and any(known in text for known in _known_to(self._side, scenario))
 
     def _parted(self, triplet: Triplet) -> Iterator[Worse]:
         """Lines at which a rejected session parts from this one, where it is that line that a filter rejects."""
@@ -230,7 +232,7 @@ class _Records:
             if turn is None or at >= len(other.messages) or turn >= len(session.turns):
                 continue
             text = session.turns[turn].text
-            if reason := fault(triplet, turn, text):
+            if (reason := fault(triplet, turn, text)) and not self._leaks(text, triplet):
                 hung_up = other.messages[at]["content"].endswith(HANG_UP[session.language])
                 yield Worse(turn, text, reason, hung_up)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from telerole.claims import introduced
@@ -14,6 +14,7 @@ from telerole.postprocess.privacy.items import Item, Kind
 from telerole.postprocess.privacy.redacting import Placeholders, replaced
 from telerole.profile import Profile
 from telerole.records import Language
+from telerole.session import Turn
 from telerole.strategy import Step, Strategy
 
 OF_THE_PROFILE: frozenset[Kind] = frozenset({"name", "address"})  # what it states of a merchant by its template stays
@@ -22,6 +23,7 @@ OF_THE_PROFILE: frozenset[Kind] = frozenset({"name", "address"})  # what it stat
 class Privacy(Rewriter):
     """Redacts the turns (also as heard, with their notes), the end's detail, the strategy's texts and the profile.
 
+    A turn in which something was redacted counts as heard whole.
     Names and addresses that the profile states stay, there and in the turns; its telephone numbers, cards and the like
     go. Forms of address (王总, Mrs. Akhtar) and short names (小林, Nina) stay; a full name goes. Where salespeople say
     who they are, their full name becomes a short one: the line stays one that can be said.
@@ -53,16 +55,7 @@ class _Step:
         """What the pass changed, or None."""
         session = self.example.session
         found = find_in_call([turn.text for turn in session.turns], self.language)
-        turns = tuple(
-            turn.model_copy(
-                update={
-                    "text": self._put(turn.text, items, number, turn.role),
-                    "heard": turn.heard and self._redacted(turn.heard, number),
-                    "note": turn.note and self._redacted(turn.note, number),
-                }
-            )
-            for number, (turn, items) in enumerate(zip(session.turns, found, strict=True))
-        )
+        turns = tuple(map(self._turn, range(len(session.turns)), session.turns, found))
         end = session.end.model_copy(update={"detail": self._redacted(session.end.detail)})
         example = Example(
             session.model_copy(update={"turns": turns, "end": end}),
@@ -71,6 +64,14 @@ class _Step:
             tuple(self._redacted(text) for text in self.example.knowledge),
         )
         return Rewrite(example, tuple(self.changes.values())) if self.changes else None
+
+    def _turn(self, number: int, turn: Turn, items: Sequence[Item]) -> Turn:
+        text = self._put(turn.text, items, number, turn.role)
+        # What the line lost of a number may hide that it is one, and leave most of its digits.
+        heard = turn.heard and self._redacted(turn.heard, number) if text == turn.text else None
+        return turn.model_copy(
+            update={"text": text, "heard": heard, "note": turn.note and self._redacted(turn.note, number)}
+        )
 
     def _profile(self, profile: Profile) -> Profile:
         texts = {name for name, field in profile.template.fields.items() if field.kind == "text"}
