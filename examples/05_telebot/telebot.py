@@ -1,7 +1,7 @@
 """TeleBot in miniature, and the paper's ablation, on two cores: from the seed corpus to Tables 1 and 2.
 
-    python telebot.py                          some seven hours: two training seeds, 324 calls of each model
-    python telebot.py --pairs 1 --trials 1     as many scripts, 36 calls of each model
+    python telebot.py                          some six hours: two training seeds, 324 calls of each model
+    python telebot.py --trials 1               some three hours: 108 calls of each model; without it, more are added
     python telebot.py --small                  a few rows and calls
     python telebot.py --tiny                   proves that every step runs, and nothing else
 
