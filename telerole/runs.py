@@ -71,7 +71,7 @@ class Run(ABC):
         """The sessions that are not finished, each with its latest failure."""
         latest = {failure.id: number for number, failure in enumerate(self.tries())}
         for number, failure in enumerate(self.tries()):
-            if latest[failure.id] == number and failure.id not in self.done:
+            if latest.get(failure.id) == number and failure.id not in self.done:  # a running one may add to them
                 yield failure
 
     def totals(self) -> Totals:
@@ -139,7 +139,10 @@ class RunFolder(Folder, Run):
         self._writing()
         file, planned = self._file("scenarios"), map(journal.line, scenarios)
         if not file.exists():
-            journal.replace(file, planned)
+            try:
+                journal.replace(file, planned)
+            except OSError as error:
+                raise FileError(file, [f"cannot be written: {error.strerror}"]) from None
             return
         with file.open("rb") as before:
             for number, (old, new) in enumerate(zip_longest(before, planned), start=1):

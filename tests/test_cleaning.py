@@ -21,6 +21,7 @@ from telerole.postprocess.cleaning import clean
 from telerole.postprocess.filtering import Example, Heard, ModelFilter, Reject
 from telerole.postprocess.results import Rejection, story
 from telerole.runs import RunFolder, TripletFolder, read
+from telerole.session import Deviation
 
 MODEL_FREE = [name for name in HOMES if not name.endswith("_screen")]
 
@@ -98,6 +99,24 @@ def test_private_words_are_nowhere_in_what_a_cleaning_writes(run: Path) -> None:
     for file in (run / "kept.jsonl", *(run / "rejected").iterdir(), *(run / "rewritten").iterdir()):
         assert "1234 5678" not in file.read_text(encoding="utf-8")
     assert "[PHONE_1]" in (run / "kept.jsonl").read_text(encoding="utf-8")
+
+
+def test_what_an_extraction_noted_of_the_script_is_not_told_on(tmp_path: Path) -> None:
+    (scenario,) = Catalog.bundled().sample(1, seed=3, language="en")
+    noted = Deviation(kind="removed", detail="before the salesperson spoke: This is 07700 900123.")
+    triplet = Triplet(
+        profile=scenario.profile,
+        strategy=scenario.filled_strategy,
+        session=Simulator(seed=3).run(scenario),
+        method="extraction",
+        deviations=(noted,),
+    )
+    with TripletFolder.open(tmp_path / "run", {}) as folder:
+        folder.append(triplet)
+    clean(tmp_path / "run")
+    written = [file.read_text() for file in (tmp_path / "run").rglob("*.jsonl") if file.name != "triplets.jsonl"]
+    assert any(triplet.session.id in text for text in written)
+    assert not any("07700" in text for text in written)
 
 
 REDACTED: dict[str, tuple[str, ...]] = {

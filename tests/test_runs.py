@@ -232,6 +232,22 @@ def test_a_folder_without_write_permission_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on a file's size")
+def test_a_full_disk_is_told_where_the_scenarios_cannot_be_written(tmp_path: Path) -> None:
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with RunFolder.open(tmp_path / "run", CONFIG) as folder:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        try:
+            with pytest.raises(FileError, match=r"scenarios.jsonl: cannot be written: File too large"):
+                folder.write_scenarios([scenario("a")])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        folder.write_scenarios([scenario("a")])
+    assert not (tmp_path / "run" / ".scenarios.jsonl").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on a file's size")
 def test_a_full_disk_is_told_and_leaves_no_part_of_a_session(tmp_path: Path) -> None:
     import resource
 

@@ -18,6 +18,7 @@ from telerole.agents.speech import spoken
         ("“您好。”", "您好。", False),
         ("<think>He sounds busy.</think>Just a minute of your time.", "Just a minute of your time.", False),
         ("<think>I never close this", "", False),
+        ("The template opened this.\n</think>\n\nJust a minute of your time.", "Just a minute of your time.", False),
         ("- Who is this?", "Who is this?", False),
         ("Hello. *smiles* How are you?", "Hello. How are you?", False),
         ("Hello.\nMerchant: Yes?\nSalesperson: Good.", "Hello.", False),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from telerole.persona import Role
 
 _THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_OPEN_THINKING = re.compile(r"<think(?:ing)?>.*\Z", re.DOTALL | re.IGNORECASE)
+_HALF_THINKING = re.compile(r"\A.*</think(?:ing)?>|<think(?:ing)?>.*\Z", re.DOTALL | re.IGNORECASE)
 _HANG_UP = re.compile(
     r"[\[(【（<]\s*(?:hangs?[ _-]?up|hung up|end(?: of)?(?: the)? call|挂断(?:电话)?|挂电话|通话结束)\s*[\])】）>]",
     re.I,
@@ -50,7 +50,7 @@ def spoken(raw: str, role: Role) -> Speech:
         return after.strip()
 
     raw = raw.encode(errors="replace").decode()  # half a character would fit into no record
-    text = cut("reasoning", raw, _OPEN_THINKING.sub("", _THINKING.sub("", raw)))
+    text = cut("reasoning", raw, _HALF_THINKING.sub("", _THINKING.sub("", raw)))
     other: Role = "merchant" if role == "salesperson" else "salesperson"
     text = cut("label", text, _own_part(text, role))
     text = cut("other side", text, _until_label(text, other))

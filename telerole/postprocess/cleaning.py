@@ -88,7 +88,8 @@ def judge(triplets: Iterable[Triplet], chain: Chain, tally: Tally, results: Resu
                 example = made.example
                 tally.rewritten[rewriter.name] += 1
                 results.rewrote(Rewritten(id=triplet.session.id, filter=rewriter.name, changes=made.changes))
-        whole = {"session": example.session, "profile": example.profile, "strategy": example.strategy}
+        # Deviations quote lines of the script as they were, with what is private in them; the extraction keeps them.
+        whole = {"session": example.session, "profile": example.profile, "strategy": example.strategy, "deviations": ()}
         clean_one = triplet.model_copy(update=whole)
         if found := {one.name: verdict for one in chain.sessions if (verdict := one.judge(example)) is not None}:
             tally.reject(results, clean_one, found)
