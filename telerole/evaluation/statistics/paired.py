@@ -77,11 +77,7 @@ def mean_interval(scores: Scores, level: float = LEVEL) -> Interval | None:
     seen = {value for values in there for value in values}
     if len(there) < 2 or len(seen) < 2:
         return None
-    sums, counts, k = (
-        np.array([sum(values) for values in there]),
-        np.array([len(values) for values in there]),
-        len(there),
-    )
+    k, sums, counts = len(there), np.array([sum(values) for values in there]), np.array([*map(len, there)])
     mean = sums.sum() / counts.sum()
     error = np.sqrt(k / (k - 1) * ((sums - mean * counts) ** 2).sum()) / counts.sum()
     reach = t.ppf((1 + level) / 2, k - 1) * error
