@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from telerole.backends.llama import Shape, load
 from telerole.errors import FileError, InputError
 from telerole.trained import Trained
 from telerole.training.gguf import merge, write, write_adapter
+from tests.full_disk import files_limited
 
 gguf = pytest.importorskip("gguf")
 np = pytest.importorskip("numpy")
@@ -208,13 +208,8 @@ def test_on_a_full_disk_no_half_file_is_left(tmp_path: Path, size: int) -> None:
     """It is full in the head of the file, and among the weights."""
     small = small_model(tmp_path / "small.gguf", "llama")
     with_adapter(in_transformers(small), training(tmp_path / "t", small))
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        with pytest.raises(FileError, match=r"model.gguf: cannot be written: (?!None)."):
-            merge(tmp_path / "t")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with files_limited(size), pytest.raises(FileError, match=r"model.gguf: cannot be written: (?!None)."):
+        merge(tmp_path / "t")
     assert {file.name for file in (tmp_path / "t").iterdir()} == {"adapter", "training.json"}
 
 

@@ -23,6 +23,7 @@ from telerole.runs import MemoryRun, Run
 from telerole.script import Script, ScriptLine
 from telerole.session import End, EndReason, Turn, Usage, speaker_at
 from telerole.strategy import Step, Strategy
+from tests.full_disk import files_limited
 
 CONFIG = {"salesperson": "scripted", "merchant": "scripted", "seed": 7}
 
@@ -233,34 +234,23 @@ def test_a_folder_without_write_permission_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on a file's size")
 def test_a_full_disk_is_told_where_the_scenarios_cannot_be_written(tmp_path: Path) -> None:
-    import resource
-
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     with RunFolder.open(tmp_path / "run", CONFIG) as folder:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
-        try:
-            with pytest.raises(FileError, match=r"scenarios.jsonl: cannot be written: File too large"):
-                folder.write_scenarios([scenario("a")])
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        with files_limited(100), pytest.raises(FileError, match=r"scenarios.jsonl: cannot be written: File too large"):
+            folder.write_scenarios([scenario("a")])
         folder.write_scenarios([scenario("a")])
     assert not (tmp_path / "run" / ".scenarios.jsonl").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on a file's size")
 def test_a_full_disk_is_told_and_leaves_no_part_of_a_session(tmp_path: Path) -> None:
-    import resource
-
     with RunFolder.open(tmp_path / "run", CONFIG) as folder:
         folder.append(call(0))
         before = kept(tmp_path / "run")
-        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, limits[1]))
-        try:
-            with pytest.raises(FileError, match=r"cannot be written: .*; finished sessions are kept"):
-                folder.append(call(1))
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        with (
+            files_limited(len(before) + 100),
+            pytest.raises(FileError, match=r"cannot be written: .*; finished sessions are kept"),
+        ):
+            folder.append(call(1))
         assert kept(tmp_path / "run") == before
         folder.append(call(1))
         assert ids(folder) == ["en-0.0", "en-1.0"]

@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +30,7 @@ from telerole.training.curves import Step
 from telerole.training.encoding import encode, pieces, read_chats, within
 from telerole.training.rows import row_of
 from telerole.training.sft import Recipe, Settings, train
+from tests.full_disk import files_limited, limit_files
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
@@ -109,21 +108,6 @@ def data(tmp_path: Path) -> Path:
     """Eight rows to learn from and two to validate on: eight steps in two epochs."""
     written(tmp_path / "data" / "train.jsonl", [chat(number) for number in range(8)])
     return written(tmp_path / "data" / "validation.jsonl", [chat(number) for number in (8, 9)]).parent
-
-
-def limit_files(size: int | None) -> None:
-    """From now on no file may have more bytes than this, as if the disk were full; None takes the limit away."""
-    most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most if size is None else size, most))
-
-
-@contextmanager
-def files_unlimited() -> Iterator[None]:
-    """After this, whatever was limited in it."""
-    try:
-        yield
-    finally:
-        limit_files(None)
 
 
 def losses(out: Path) -> list[tuple[int, float, float | None]]:
@@ -338,7 +322,7 @@ def test_a_full_disk_is_told_and_costs_no_earlier_checkpoint(
         seal(folder)
         limit_files(100_000)
 
-    with files_unlimited(), monkeypatch.context() as patch:
+    with files_limited(), monkeypatch.context() as patch:
         patch.setattr(trainer, "seal", full_after)
         with pytest.raises(FileError, match=r"checkpoint-4: cannot be written: (.|\n)*earlier checkpoints are kept"):
             train(data, tmp_path / "out", base=tiny, settings=TINY)
@@ -360,7 +344,7 @@ def test_a_disk_that_is_full_at_the_end_leaves_nothing_half_written_and_the_same
         if folder.name == "checkpoint-8":
             limit_files(100_000)
 
-    with files_unlimited(), monkeypatch.context() as patch:
+    with files_limited(), monkeypatch.context() as patch:
         limit_files(10)
         with pytest.raises(FileError, match=r"out: cannot be written: File too large; make room"):
             train(data, stopped, base=tiny, settings=TINY)
