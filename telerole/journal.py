@@ -94,6 +94,15 @@ def replace(path: Path, lines: Iterable[bytes]) -> None:
         unfinished.unlink(missing_ok=True)
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What cannot be written at or under `path` meanwhile is a `FileError`."""
+    try:
+        yield
+    except OSError as error:
+        raise FileError(path, [f"cannot be written: {error.strerror}; name another place"]) from None
+
+
 def lock(path: Path) -> FileIO:
     """Keep other processes out of the file's folder until the file is closed or the process ends."""
     file = FileIO(path, "a")

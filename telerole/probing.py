@@ -18,6 +18,7 @@ from telerole.agents.mind import mind_after, mind_along
 from telerole.agents.probes import PROBES
 from telerole.catalog import Catalog
 from telerole.chairs import Chair
+from telerole.errors import InputError
 from telerole.outcome import Outcome, outcome, resistance
 from telerole.persona import Persona
 from telerole.records import Language
@@ -68,16 +69,22 @@ def probe(
 ) -> list[Probed]:
     """Call a merchant, or all those of the library, with each of the five probes, best first.
 
-    `merchant` is who words the merchant's lines (a SPEC or a `Backend`); the mind decides in any case.
+    `merchant` is who words the merchant's lines (a SPEC or a `Backend`); the mind decides in any case. A call that one
+    probe could not finish counts for none of them. Raises `InputError` where no call was finished by all five.
     """
     scenarios = (catalog or Catalog.bundled()).sample(calls, seed, language, persona=persona)
-    found = []
+    found: dict[str, dict[str, Session]] = {}
+    why = ""
     for name, salesperson in PROBES.items():
         simulator = Simulator(salesperson, merchant, seed=seed)
-        sessions = {session.scenario_id: session for session in simulator.run_many(scenarios)}
+        run = simulator.run_many(scenarios)
         simulator.close()
-        found.append(_probed(name, [(one, sessions[one.id]) for one in scenarios if one.id in sessions]))
-    return found
+        found[name] = {session.scenario_id: session for session in run}
+        why = why or next((failure.message for failure in run.failures()), "")
+    shared = [one for one in scenarios if all(one.id in sessions for sessions in found.values())]
+    if not shared:
+        raise InputError(f"no call was finished by all five probes; the first that failed: {why}")
+    return [_probed(name, [(one, sessions[one.id]) for one in shared]) for name, sessions in found.items()]
 
 
 def contrasts(probed: Sequence[Probed]) -> list[Contrast]:
@@ -106,11 +113,14 @@ def _ranks(values: Sequence[float]) -> list[float]:
 
 
 def mean_test(better: Sequence[float], worse: Sequence[float]) -> float:
-    """One-sided p of the mean difference of paired values, by the normal approximation; 1 where none differs."""
+    """One-sided p of the mean difference of paired values, by the normal approximation; 1 where none differs.
+
+    Where all n differ by the same it is exact: one of the 2^n ways to swap the two within pairs differs as much.
+    """
     differences = [one - other for one, other in zip(better, worse, strict=True)]
     spread = stdev(differences) if len(differences) > 1 else 0.0
     if not spread:
-        return 1.0 if fmean(differences) <= 0 else 0.0
+        return 1.0 if fmean(differences) <= 0 else 0.5 ** len(differences)
     return 0.5 * math.erfc(fmean(differences) / spread * math.sqrt(len(differences) / 2))
 
 

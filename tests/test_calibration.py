@@ -20,6 +20,7 @@ from telerole import Budget, Catalog, ScriptedBackend, Session, Simulator
 from telerole.backends.base import Message
 from telerole.errors import FileError, Filtered, InputError
 from telerole.evaluation.calibration import (
+    AgainstPeople,
     Detection,
     Fault,
     Planted,
@@ -470,6 +471,40 @@ def test_the_panel_is_held_against_people_system_by_system_and_all_together() ->
     assert of_b.kappa.value == 1
     assert both.percent.value == 15 / 17
     assert [one.system for one in against_people(played("A", 9), decisions, labels[:16])] == ["A"]
+
+
+def labelled(good: int, bad: int, judged_good: int, judged_bad: int) -> AgainstPeople:
+    """That many sessions that people find good and bad, and how many of them the panel judged so."""
+    truth = [True] * good + [False] * bad
+    verdicts = [at < judged_good for at in range(good)] + [at >= judged_bad for at in range(bad)]
+    sessions = played("A", good + bad)
+    decisions = [decision(one.id, "repetition", said) for one, said in zip(sessions, verdicts, strict=True)]
+    labels = [Label(session=one.id, metric="repetition", good=said) for one, said in zip(sessions, truth, strict=True)]
+    (against,) = against_people(sessions, decisions, labels)
+    return against
+
+
+def test_labels_show_whether_verdicts_beat_chance_or_are_too_few_to_tell() -> None:
+    assert labelled(30, 10, 27, 8).trusted is True
+    assert labelled(30, 10, 15, 6).trusted is False
+    assert labelled(40, 0, 40, 0).trusted is None, "nobody knows what it makes of bad sessions"
+    assert labelled(2, 1, 2, 1).trusted is None, "a faultless judge is not shown to be one either"
+
+
+def test_labels_seldom_trust_a_coin_and_seldom_distrust_a_good_judge() -> None:
+    """A coin: about one in a hundred of 300 draws; a judge right nine times of ten, 80 labels: none in twenty."""
+    draw = random.Random(5)
+
+    def trusted(right: float) -> float:
+        said = []
+        for _ in range(300):
+            bad = sum(draw.random() < 0.2 for _ in range(80))
+            judged_good, judged_bad = (sum(draw.random() < right for _ in range(many)) for many in (80 - bad, bad))
+            said.append(labelled(80 - bad, bad, judged_good, judged_bad).trusted)
+        return fmean(one is True for one in said)
+
+    assert trusted(0.5) < 0.05
+    assert trusted(0.9) > 0.95
 
 
 def test_a_label_of_what_was_not_judged_is_an_error_with_the_nearest_name() -> None:

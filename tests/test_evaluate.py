@@ -305,17 +305,34 @@ def test_labels_by_people_correct_the_rates_of_the_system_they_are_of(
         )
 
 
-def test_corrected_rates_are_ranked_only_where_their_difference_does_not_cover_zero() -> None:
-    def put_right(system: str, value: float, half: float) -> Corrected:
-        rate = Estimate(value=value, low=value - half, high=value + half, n=300)
-        return Corrected(system=system, metric="repetition", method="prediction_powered", rate=rate)
+def put_right(system: str, value: float, half: float, metric: Metric = "repetition") -> Corrected:
+    rate = Estimate(value=value, low=value - half, high=value + half, n=300)
+    return Corrected(system=system, metric=metric, method="prediction_powered", rate=rate)
 
+
+def test_corrected_rates_are_ranked_only_where_their_difference_does_not_cover_zero() -> None:
     wide, narrow = (
         list(corrected_differences([put_right("PE", 0.7, half), put_right("TeleBot", 0.8, half)]))
         for half in (0.08, 0.03)
     )
     assert [(one.low < 0, one.told_apart) for one in (*wide, *narrow)] == [(True, False), (False, True)]
     assert narrow[0].high - narrow[0].difference == pytest.approx(0.03 * 2**0.5)
+
+
+def test_a_corrected_difference_that_six_metrics_would_show_by_chance_ranks_nobody() -> None:
+    half = 0.1 / 1.1 / 2**0.5  # of an interval that just leaves out 0
+    rates = [
+        put_right(system, value if metric == "repetition" else 0.7, half, metric)
+        for metric in METRICS
+        for system, value in (("PE", 0.7), ("TeleBot", 0.8))
+    ]
+    found = {one.metric: one for one in corrected_differences(rates)}
+    assert found["repetition"].low > 0
+    assert found["repetition"].p == pytest.approx(0.0311, abs=1e-3)  # z = 1.96 · 1.1
+    assert found["repetition"].holm == pytest.approx(6 * found["repetition"].p)
+    assert {one.told_apart for one in found.values()} == {False}
+    (alone,) = corrected_differences([one for one in rates if one.metric == "repetition"])
+    assert alone.told_apart
 
 
 # --- stopped and gone on with

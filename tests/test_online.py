@@ -243,6 +243,14 @@ def test_a_heading_that_is_not_right_is_an_error_with_the_nearest_name(
         read_csv(file, Call)
 
 
+@pytest.mark.parametrize("cells", ['"a" lead', '"a lead'])
+def test_a_quote_that_is_not_closed_is_an_error_and_swallows_no_rows(tmp_path: Path, cells: str) -> None:
+    file = tmp_path / "calls.csv"
+    file.write_text(f"arm,duration,lead\nPE,1,a\nPE,2,{cells}\nTeleBot,3,b\n", encoding="utf-8")
+    with pytest.raises(FileError, match=r"line 3: .*a cell with a quote in it is quoted"):
+        read_csv(file, Call)
+
+
 def test_a_metric_that_is_not_known_has_no_row_and_calls_where_it_is_not_do_not_count() -> None:
     some = [
         Call(arm=arm, duration=30, high_intention=won, visit=visited)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telerole import Catalog, InputError, plots
+from telerole import Catalog, InputError, ScriptedBackend, plots
+from telerole.backends.base import Message
+from telerole.errors import Filtered
 from telerole.outcome import OUTCOMES
 from telerole.probing import contrasts, mean_test, probe, sign_test, trend_test
 from telerole.records import LANGUAGES, Language
@@ -58,6 +61,32 @@ def test_the_mean_test_finds_a_small_steady_difference_and_none_where_there_is_n
     assert mean_test(better, worse) < 1e-6
     assert mean_test(worse, better) > 1 - 1e-6
     assert mean_test(worse, worse) == 1.0
+
+
+def test_one_call_shows_no_difference_whatever_it_is() -> None:
+    assert mean_test([0.9], [0.1]) == 0.5
+    assert mean_test([0.9, 0.8], [0.5, 0.4]) == 0.25
+
+
+def test_a_call_that_one_of_the_five_could_not_finish_counts_for_none_of_them(catalog: Catalog) -> None:
+    calls = 0
+
+    def failing_once(messages: Sequence[Message]) -> str:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise Filtered("refused", raw="")
+        return "Go on."
+
+    probed = probe(catalog.persona("wary-owner-en"), calls=4, merchant=ScriptedBackend(failing_once))
+    assert [len(one.interest) for one in probed] == [3] * 5
+    assert contrasts(probed)
+    with pytest.raises(InputError, match="no call was finished by all five probes; the first that failed: refused"):
+        probe(catalog.persona("wary-owner-en"), calls=2, merchant=ScriptedBackend(refuse))
+
+
+def refuse(messages: Sequence[Message]) -> str:
+    raise Filtered("refused", raw="")
 
 
 def test_the_trend_test_knows_a_trend_from_none_and_from_its_opposite() -> None:

@@ -35,7 +35,7 @@ from telerole.evaluation.results import (
     System,
 )
 from telerole.evaluation.statistics.agreement import Accuracy, Agreement
-from telerole.evaluation.statistics.intervals import Estimate, Interval, rate
+from telerole.evaluation.statistics.intervals import Estimate, Interval, newcombe, rate
 from telerole.evaluation.statistics.paired import Comparison
 from telerole.evaluation.study.results import MetricAgreement, RaterEffect, RaterScore, StudyScore
 from telerole.outcome import OUTCOMES
@@ -192,6 +192,7 @@ def against_people(metric: Metric, sensitivity: int, specificity: int) -> Agains
         people=0.7,
         judged=0.6,
         accuracy=Accuracy(sensitivity=rate(sensitivity, 40), specificity=rate(specificity, 20)),
+        gain=newcombe(20 - specificity, 20, sensitivity, 40, 0.98),
         percent=rate(40, 60),
         kappa=Estimate(value=0.4, low=0.2, high=0.6, n=60),
         ac1=None,
@@ -453,14 +454,18 @@ def test_by_verdicts_that_cannot_be_trusted_nobody_is_ranked_anywhere() -> None:
     assert {row["group"] for row in forest.spec["layer"][1]["data"]["values"]} == {"verdicts not to be trusted"}
 
 
-def test_a_judge_that_does_no_better_than_chance_against_people_cannot_be_trusted() -> None:
-    def said(sensitivity: int, specificity: int) -> str:
-        people = (against_people("repetition", sensitivity, specificity),)
+def test_a_judge_that_is_not_shown_to_beat_chance_against_people_cannot_be_trusted() -> None:
+    def said(*people: AgainstPeople) -> str:
         report = nothing_but(evaluation=an_evaluation().model_copy(update={"people": people}))
         return next(one for one in told(report) if one.startswith("Repetition"))
 
-    assert "CANNOT BE TRUSTED" in said(20, 10)
-    assert "CANNOT BE TRUSTED" not in said(21, 10)
+    coin, good = against_people("repetition", 22, 10), against_people("repetition", 36, 16)
+    assert "CANNOT BE TRUSTED" in said(coin)
+    assert "55% of 40 good calls are judged good, 50% of 20 bad ones too" in said(coin)
+    assert "CANNOT BE TRUSTED" not in said(good)
+    of_one = coin.model_copy(update={"system": "PE"})
+    assert "CANNOT BE TRUSTED" not in said(of_one, good), "few labels of one system are no verdict on the judge"
+    assert "CANNOT BE TRUSTED" not in said(coin.model_copy(update={"gain": None}))
 
 
 def test_of_a_panel_the_majority_has_to_be_trusted_not_each_judge() -> None:

@@ -667,6 +667,19 @@ def test_faults_name_file_row_and_column_and_everything_else_counts(
     assert len(ratings.answers) == (30 - 4) * 5 - 1
 
 
+def test_a_quote_that_is_never_closed_is_a_fault_at_its_row_and_what_stands_before_it_counts(study: Path) -> None:
+    file = fill(study, "rater-1", careful)
+    heading, *rows = rows_of(file)
+    out = StringIO(newline="")
+    csv.writer(out).writerows([heading, *rows[:3]])
+    file.write_text(out.getvalue() + '"rater-1\r\n', encoding="utf-8-sig", newline="")
+    _, ratings, _ = scored(study, file)
+    assert len(ratings.answers) == 3 * 6
+    (fault,) = ratings.faults
+    assert fault.startswith(f"{file}: row 5: ")
+    assert "close its quotes" in fault
+
+
 def test_lines_and_tasks_that_are_none_are_named_and_the_others_count(study: Path, tmp_path: Path) -> None:
     plan, key = read_study(study)
     id = plan.orders["rater-1"][0]
@@ -696,6 +709,16 @@ def test_without_the_key_nothing_is_scored_and_the_error_says_where_it_is(study:
         read_study(study)
     result = CliRunner().invoke(study_app, ["score", str(study), str(file)])
     assert isinstance(result.exception, InputError)
+
+
+def test_where_nothing_can_be_written_a_study_says_so(calls: list[Played], study: Path, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(InputError, match=r"file/study: cannot be written: Not a directory; name another place"):
+        make_study(of(calls), file / "study", items=4)
+    filled = fill(study, "rater-1", careful)
+    told = CliRunner().invoke(study_app, ["score", str(study), str(filled), "--out", str(file / "score")])
+    assert "file/score: cannot be written: Not a directory" in str(told.exception)
 
 
 def test_a_study_in_which_nobody_answered_is_an_error(study: Path) -> None:

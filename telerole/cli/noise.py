@@ -21,16 +21,13 @@ def noise(
 ) -> None:
     """Make noisy scripts of clean calls, with what was really said beside them."""
     from telerole import journal
-    from telerole.errors import FileError
     from telerole.synthesis.noise import KINDS, Noise, kinds_named, noisy
     from telerole.synthesis.noise.sources import clean_calls
 
     chosen = frozenset(KINDS) if kinds is None else kinds_named(kinds)
     made = [noisy(call, Noise(level=level, kinds=chosen, bursts=bursts), seed) for call in clean_calls(path)]
-    try:
+    with journal.writing(out):
         out.mkdir(parents=True, exist_ok=True)
         journal.replace(out / "scripts.jsonl", (journal.line(one.script) for one in made))
         journal.replace(out / "truths.jsonl", (journal.line(one.truth) for one in made))
-    except OSError as error:
-        raise FileError(out, [f"cannot be written: {error.strerror}"]) from None
     console().print(f"{len(made)} scripts: {out / 'scripts.jsonl'}; truths: {out / 'truths.jsonl'}", soft_wrap=True)

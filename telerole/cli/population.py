@@ -20,7 +20,6 @@ def population(
     """Draw scenarios with declared marginals, and print what was drawn beside what was declared."""
     from telerole import journal
     from telerole.display import show_table
-    from telerole.errors import FileError
     from telerole.population import Population, draw, table
 
     declared, screen = Population.read(file), console()
@@ -35,8 +34,6 @@ def population(
         checks = [(check.constraint, str(check.applies), str(check.broken)) for check in counts.checks]
         show_table(screen, ("constraint", "applies to", "broken by"), checks)
     if out is not None:
-        try:
+        with journal.writing(out):
             journal.replace(out, map(journal.line, drawn))
-        except OSError as error:
-            raise FileError(out, [f"cannot be written: {error.strerror}"]) from None
         screen.print(f"Scenarios: {out}", soft_wrap=True)

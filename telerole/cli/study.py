@@ -101,9 +101,10 @@ def score(
         print(f"telerole: {fault}", file=sys.stderr)
     found = score_study(design, key, ratings, exclude_inattentive=exclude_inattentive)
     folder = out or study / "score"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "score.json").write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    journal.replace(folder / "labels.jsonl", map(journal.line, labels(found, key, ratings)))
+    with journal.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        journal.replace(folder / "score.json", [found.model_dump_json(indent=2).encode() + b"\n"])
+        journal.replace(folder / "labels.jsonl", map(journal.line, labels(found, key, ratings)))
     screen = console()
     show_score(screen, found)
     screen.print(f"Results: {folder}", soft_wrap=True, markup=False)

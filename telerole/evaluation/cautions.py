@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from telerole.evaluation.judge.questions import NAMES
 from telerole.evaluation.results import Evaluation
-from telerole.evaluation.trust import by_chance, missed, unlike
+from telerole.evaluation.trust import missed, over_all, unlike
 
 FEW_SCRIPTS = 30  # intervals by script cover as said from so many on
 COVERED = 0.95
@@ -18,8 +18,13 @@ def cautions(result: Evaluation) -> Iterator[str]:
     for detection in result.calibration.detections if result.calibration else ():
         if not detection.trusted:
             yield f"verdicts in {NAMES[detection.metric]} cannot be trusted: {missed(detection)}"
-    for against in result.people:
-        if by_chance(against):
+    for against in over_all(result.people):
+        if against.trusted is None:
+            yield (
+                f"{against.labels} labels by people do not tell what verdicts in {NAMES[against.metric]} are worth: "
+                + ("label more calls, good and bad ones")
+            )
+        elif not against.trusted:
             yield f"verdicts in {NAMES[against.metric]} cannot be trusted: {unlike(against)}"
     if result.judges and result.coverage is not None and result.coverage < COVERED:
         yield f"only {result.coverage:.1%} of the verdicts came; what is missing counts neither as good nor as bad"

@@ -8,12 +8,12 @@ from telerole.evaluation.calibration.results import AgainstPeople, Calibration, 
 from telerole.evaluation.judge.questions import Metric
 from telerole.evaluation.measures.names import HIGHER_IS_BETTER
 from telerole.evaluation.statistics.intervals import Estimate, Interval
+from telerole.evaluation.statistics.multiplicity import FINDING
 from telerole.evaluation.statistics.paired import Comparison
 from telerole.outcome import Outcome
 from telerole.records import Language, Record
 from telerole.session import Payer, Usage
 
-FINDING = 0.05
 PLACES = ("bold", "underline")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from telerole.evaluation.calibration.results import AgainstPeople, Detection
 from telerole.evaluation.judge.questions import Metric
@@ -21,21 +21,28 @@ def distrust(result: Evaluation) -> dict[Metric, tuple[str, ...]]:
 
 def missed(one: Detection) -> str:
     """What a judge made of planted faults and of good calls."""
-    found = "none" if one.detected is None else f"{one.detected.value:.0%}"
-    alarms = "none" if one.false_alarms is None else f"{one.false_alarms.value:.0%}"
+    if one.detected is None or one.false_alarms is None:
+        without = "with a planted fault" if one.detected is None else "that is good"
+        return f"{one.judge} gave no verdict on a call {without}"
+    found, alarms = f"{one.detected.value:.0%}", f"{one.false_alarms.value:.0%}"
     return f"{one.judge} finds {found} of the planted faults and gives {alarms} of the good calls a 0"
 
 
-def by_chance(one: AgainstPeople) -> bool:
-    """Whether, held against people, the judge does no better than chance: sensitivity + specificity is at most 1."""
-    q1, q0 = one.accuracy.sensitivity, one.accuracy.specificity
-    return q1 is not None and q0 is not None and q1.value + q0.value <= 1
+def over_all(people: Iterable[AgainstPeople]) -> Iterator[AgainstPeople]:
+    """The verdicts against people in each metric, all systems together: few labels of one system tell little."""
+    yield from {one.metric: one for one in people}.values()  # all together come last
 
 
 def unlike(one: AgainstPeople) -> str:
-    """That a judge and people agree by chance only."""
-    of = f" of {one.system}" if one.system else ""
-    return f"against {one.labels} labels by people{of}, the verdicts are no better than chance"
+    """That verdicts, held against people's labels, are not shown to be better than tossing a coin."""
+    sensitivity, specificity = one.accuracy.sensitivity, one.accuracy.specificity
+    assert sensitivity  # there is no gain without labels of both kinds
+    assert specificity
+    return (
+        f"against {one.labels} labels by people the verdicts are not shown to be better than chance: "
+        f"{sensitivity.value:.0%} of {sensitivity.n} good calls are judged good, "
+        f"{1 - specificity.value:.0%} of {specificity.n} bad ones too"
+    )
 
 
 def _reasons(result: Evaluation) -> Iterator[tuple[Metric, str]]:
@@ -44,6 +51,6 @@ def _reasons(result: Evaluation) -> Iterator[tuple[Metric, str]]:
     for detection in deciding.values():
         if not detection.trusted:
             yield detection.metric, missed(detection)
-    for against in result.people:
-        if by_chance(against):
+    for against in over_all(result.people):
+        if against.trusted is False:
             yield against.metric, unlike(against)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from telerole import journal
-from telerole.errors import InputError
 from telerole.evaluation.online.table import ABTest
 from telerole.evaluation.results import Evaluation
 from telerole.evaluation.study.results import StudyScore
@@ -38,10 +37,8 @@ def write_report(
     report = contents(evaluation, sessions, table1, funnels, online, study)
     page, text = html.page(report), markdown.document(report)
     paths = Path(out) / "report.html", Path(out) / "report.md"
-    try:
+    with journal.writing(Path(out)):
         Path(out).mkdir(parents=True, exist_ok=True)
         for path, written in zip(paths, (page, text), strict=True):
             journal.replace(path, [written.encode()])
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written: {error.strerror}; name another folder") from None
     return paths

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from telerole.evaluation.calibration.results import AgainstPeople, Calibration, Detection
-from telerole.evaluation.results import FINDING, Evaluation
+from telerole.evaluation.results import Evaluation
 from telerole.evaluation.statistics.agreement import Agreement
 from telerole.evaluation.statistics.intervals import Estimate
+from telerole.evaluation.statistics.multiplicity import FINDING
 from telerole.evaluation.study.results import MetricAgreement, RaterEffect, RaterScore, StudyScore
 from telerole.report.charts import Span, colours, intervals
 from telerole.report.figures import NONE, coefficient, metric_name, p_value, points, rate, reach

@@ -13,7 +13,7 @@ from telerole.catalog import Catalog, Seed
 from telerole.endings import put_down, said_goodbye
 from telerole.errors import InputError
 from telerole.evaluation.calibration.faults import plant
-from telerole.evaluation.calibration.results import METRIC_OF, PANEL, Calibration, Detection, Fault
+from telerole.evaluation.calibration.results import METRIC_OF, MISSED, PANEL, Calibration, Detection, Fault
 from telerole.evaluation.judge.judging import Judge, ajudge
 from telerole.evaluation.judge.questions import METRICS, Metric
 from telerole.evaluation.judge.results import Judged
@@ -26,7 +26,6 @@ from telerole.speaker import derive_seed
 from telerole.truth import Truth
 
 FAULT_OF: dict[Metric, Fault] = {metric: fault for fault, metric in METRIC_OF.items()}
-MISSED = 0.02  # how often any of the gains may lie outside its interval
 BAD_MANNERS = frozenset({"press", "boast"})
 
 Verdicts = Sequence[bool | None]

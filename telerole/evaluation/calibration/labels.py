@@ -9,14 +9,14 @@ from typing import Annotated, NamedTuple
 from pydantic import BeforeValidator
 
 from telerole.errors import InputError, nearest
-from telerole.evaluation.calibration.results import AgainstPeople, Corrected, Method
+from telerole.evaluation.calibration.results import MISSED, AgainstPeople, Corrected, Method
 from telerole.evaluation.judge.questions import METRICS, Metric
 from telerole.evaluation.judge.results import Decision
 from telerole.evaluation.online.calls import YES_OR_NO, read_csv
 from telerole.evaluation.played import Label, Played
 from telerole.evaluation.statistics.agreement import accuracy, agreement, cohen_kappa
 from telerole.evaluation.statistics.correction import prediction_powered_rate, rogan_gladen
-from telerole.evaluation.statistics.intervals import Estimate, rate
+from telerole.evaluation.statistics.intervals import Estimate, Interval, newcombe, rate
 from telerole.records import load_each
 
 Key = tuple[str, Metric]
@@ -67,8 +67,9 @@ def against_people(
     A session counts where people and the panel both decided. Sessions are taken for independent, so where several share
     a script the intervals are rather short. Raises `InputError` for a label of a session or metric that was not judged.
     """
+    among = len({label.metric for label in labels})
     return [
-        _against(system, metric, sample.labelled)
+        _against(system, metric, sample.labelled, among)
         for metric, samples in _by_metric(played, decisions, labels)
         for system, sample in _with_all(samples).items()
         if sample.labelled
@@ -132,7 +133,7 @@ def _check(labels: Iterable[Label], sessions: Collection[str], verdicts: Mapping
             raise InputError(f"labels: {label.session!r} was not judged in {label.metric}; judged was {judged}")
 
 
-def _against(system: str, metric: Metric, pairs: Sequence[Labelled]) -> AgainstPeople:
+def _against(system: str, metric: Metric, pairs: Sequence[Labelled], among: int) -> AgainstPeople:
     people, judged = _apart(pairs)
     agreed = agreement(pairs)
     return AgainstPeople(
@@ -142,10 +143,19 @@ def _against(system: str, metric: Metric, pairs: Sequence[Labelled]) -> AgainstP
         people=sum(people) / len(people),
         judged=sum(judged) / len(judged),
         accuracy=accuracy(people, judged),
+        gain=_gain(pairs, 1 - MISSED / among),
         percent=agreed.percent,
         kappa=cohen_kappa(people, judged),
         ac1=agreed.ac1,
     )
+
+
+def _gain(pairs: Sequence[Labelled], level: float) -> Interval | None:
+    """How much more often the panel finds good what people do; None where nobody could show to find it more often."""
+    good, bad = ([pair.judged for pair in pairs if pair.people is kind] for kind in (True, False))
+    if not good or not bad or newcombe(0, len(bad), len(good), len(good), level).low <= 0:
+        return None
+    return newcombe(sum(bad), len(bad), sum(good), len(good), level)
 
 
 def _rogan_gladen(system: str, metric: Metric, sample: Sample) -> Corrected:

@@ -7,6 +7,7 @@ from typing import Literal
 from telerole.evaluation.judge.questions import Metric
 from telerole.evaluation.statistics.agreement import Accuracy
 from telerole.evaluation.statistics.intervals import Estimate, Interval
+from telerole.evaluation.statistics.multiplicity import FINDING
 from telerole.records import Record
 from telerole.session import Usage
 
@@ -27,6 +28,7 @@ METRIC_OF: dict[Fault, Metric] = {
     "invented_offer": "knowledge_grounding",
 }
 PANEL = "the panel"
+MISSED = 0.02  # how often any of the gains may lie outside its interval
 
 
 class Detection(Record):
@@ -68,7 +70,10 @@ class AgainstPeople(Record):
     """A judge against people's labels, in one metric of one system ("" for all together).
 
     `people` and `judged` are the shares good of the labelled sessions. `sensitivity` in `accuracy` is the share of good
-    sessions that were judged good, `specificity` that of bad ones judged bad.
+    sessions that were judged good, `specificity` that of bad ones judged bad. `gain` is Newcombe's interval of how much
+    more often good sessions are judged good than bad ones, sensitivity - (1 - specificity), at a level at which those
+    of all metrics hold together, 1 - 0.02 / how many have labels (Bonferroni); None where so few sessions of a kind are
+    labelled that not even a faultless judge's would be above 0.
     """
 
     system: str
@@ -77,9 +82,15 @@ class AgainstPeople(Record):
     people: float
     judged: float
     accuracy: Accuracy
+    gain: Interval | None
     percent: Estimate
     kappa: Estimate | None
     ac1: Estimate | None
+
+    @property
+    def trusted(self) -> bool | None:
+        """Whether the verdicts are shown to beat chance: the whole `gain` is above 0; None: too few labels to tell."""
+        return None if self.gain is None else self.gain.low > 0
 
 
 Method = Literal["rogan_gladen", "prediction_powered"]
@@ -100,7 +111,10 @@ class Corrected(Record):
 
 
 class CorrectedDifference(Record):
-    """Two systems' corrected rates in one metric, by one method: treatment - baseline, with its interval."""
+    """Two systems' corrected rates in one metric, by one method: treatment - baseline, with its interval.
+
+    `p` is that of the interval as a normal one, `holm` is adjusted for all metrics of these two by that method.
+    """
 
     metric: Metric
     method: Method
@@ -109,8 +123,10 @@ class CorrectedDifference(Record):
     difference: float
     low: float
     high: float
+    p: float
+    holm: float
 
     @property
     def told_apart(self) -> bool:
-        """Whether the interval does not cover 0."""
-        return not self.low <= 0 <= self.high
+        """Whether Holm's p is below 0.05 and the interval does not cover 0."""
+        return self.holm < FINDING and not self.low <= 0 <= self.high

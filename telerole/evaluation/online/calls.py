@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, get_args
 
 from pydantic import BeforeValidator, Field, ValidationError
 
@@ -15,6 +15,9 @@ from telerole.errors import FileError, nearest
 from telerole.outcome import outcome, seconds, suspected_ai
 from telerole.records import Record, Text, explain, read_text
 from telerole.session import Session
+
+if TYPE_CHECKING:
+    from _csv import Reader as CSVReader
 
 Metric = Literal["high_intention", "follow_up", "visit", "ai_suspicion"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -47,15 +50,15 @@ def read_csv(path: Path | str, kind: type[R]) -> tuple[list[R], list[str]]:
     """The rows of a CSV file that are right, and the faults of the others, each with its line and column.
 
     Columns are the fields of `kind`; an empty cell is one that is left out. Raises `FileError` where the file cannot be
-    read, or its heading has a column that is not known, stands twice or is missing.
+    read, a quote in it is not closed, or its heading has a column that is not known, stands twice or is missing.
     """
-    rows = csv.reader(StringIO(read_text(path), newline=""))
-    heading = [name.strip() for name in next(rows, [])]
+    rows = csv.reader(StringIO(read_text(path), newline=""), strict=True)
+    heading = [name.strip() for name in next(_whole(rows, path), [])]
     if faults := list(_heading_faults(heading, kind)):
         raise FileError(path, faults)
     found: list[R] = []
     line = rows.line_num + 1
-    for cells in rows:
+    for cells in _whole(rows, path):
         place, line = f"line {line}: ", rows.line_num + 1
         if not any(cells):
             continue
@@ -88,6 +91,19 @@ def calls_of(sessions: Iterable[Session], arm: str) -> Iterator[Call]:
                 ai_suspicion=suspected_ai(session),
                 lead=session.scenario_id,
             )
+
+
+def _whole(rows: CSVReader, path: Path | str) -> Iterator[list[str]]:
+    """The rows; a `FileError` where one begins that no cells can be made of, as where a quote is never closed."""
+    begins = rows.line_num + 1
+    try:
+        for cells in rows:
+            yield cells
+            begins = rows.line_num + 1
+    except csv.Error as error:
+        raise FileError(
+            path, [f"line {begins}: {error}; a cell with a quote in it is quoted, each of its quotes doubled"]
+        ) from None
 
 
 def _heading_faults(heading: list[str], kind: type[Record]) -> Iterator[str]:

@@ -10,12 +10,11 @@ from telerole.errors import InputError, nearest
 from telerole.evaluation.online.calls import METRICS, Call, Metric
 from telerole.evaluation.statistics.counts import Arm, TestName, difference_test, relative_improvement
 from telerole.evaluation.statistics.intervals import Estimate, Interval, newcombe
-from telerole.evaluation.statistics.multiplicity import holm
+from telerole.evaluation.statistics.multiplicity import FINDING, holm
 from telerole.records import Record
 
 LONG = 20.0  # seconds; some three turns of both sides (paper 5.3)
 LOWER_IS_BETTER: frozenset[Metric] = frozenset({"ai_suspicion"})
-FINDING = 0.05
 
 
 class Rates(Record):

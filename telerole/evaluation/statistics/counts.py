@@ -101,8 +101,6 @@ def relative_improvement(baseline: Arm, treatment: Arm, level: float = LEVEL) ->
 
 
 def _table(baseline: Arm, treatment: Arm) -> list[list[int]]:
-    """Arms as columns, what scipy's exact tests take."""
-    return [
-        [int(baseline.events), int(treatment.events)],
-        [int(baseline.calls - baseline.events), int(treatment.calls - treatment.events)],
-    ]
+    """Arms as columns, what scipy's exact tests take: whole events, so fractions of them are rounded."""
+    arms = [(round(arm.events), round(arm.calls)) for arm in (baseline, treatment)]
+    return [[events for events, _ in arms], [calls - events for events, calls in arms]]

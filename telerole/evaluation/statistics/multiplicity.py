@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TypeVar
 
+FINDING = 0.05  # adjusted p below which something is found
+
 Name = TypeVar("Name", bound=Hashable)
 
 

@@ -55,17 +55,33 @@ def _named(path: Path) -> str:
 def _sheet(path: Path, metrics: Sequence[Metric]) -> Iterator[Found]:
     """Rows count from 1, the heading, as a spreadsheet counts them."""
     text = _decoded(path)
-    lines = csv.reader(StringIO(text, newline=""), delimiter=_separator(text))
+    lines = _cells(csv.reader(StringIO(text, newline=""), delimiter=_separator(text), strict=True))
     heading = next(lines, [])
+    if isinstance(heading, InputError):
+        raise FileError(path, [str(heading)])
     columns = {field: place for place, name in enumerate(heading) if (field := _headings().get(name.strip()))}
     if "item" not in columns:
         raise FileError(path, [f"row 1: there is no column {_heading('item')}, which tells the items apart"])
     yield from _missing_columns(columns, metrics)
     for number, cells in enumerate(lines, start=2):
+        if isinstance(cells, InputError):
+            yield cells
+            return
         told = {field: cells[place].strip() if place < len(cells) else "" for field, place in columns.items()}
         if any(told.values()):
             answers = {metric: (heading[columns[metric]], told[metric]) for metric in metrics if metric in told}
             yield Row(f"row {number}", told.get("rater") or _named(path), told["item"], answers)
+
+
+def _cells(lines: Iterator[list[str]]) -> Iterator[list[str] | InputError]:
+    """The rows' cells, and, where one cannot be read, what is wrong with it; nothing of what follows can be read."""
+    number = 1
+    try:
+        for cells in lines:
+            yield cells
+            number += 1
+    except csv.Error as error:
+        yield InputError(f"row {number}: {error}; this row and all after it cannot be read: close its quotes")
 
 
 def _decoded(path: Path) -> str:

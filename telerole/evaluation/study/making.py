@@ -44,7 +44,7 @@ def make_study(
     A share `overlap` of the calls is rated by all raters, each in an order of its own, the rest by one rater each. A
     share `attention` of a rater's calls (rounded up) is added with planted faults; 0 for none. Raises `InputError` for
     one system alone, too few calls, calls in two languages without a word which (`language`), a call without the
-    profile and strategy that a metric needs, and a folder that is not empty.
+    profile and strategy that a metric needs, and a folder that is not empty or cannot be written.
     """
     asked = tuple(dict.fromkeys(metrics))
     plan = _plan(items=items, metrics=asked, raters=raters, overlap=overlap, attention=attention, seed=seed)
@@ -54,8 +54,9 @@ def make_study(
     if folder.exists() and (folder.is_file() or any(folder.iterdir())):
         raise InputError(f"{out}: is not empty; name a new folder, so that no rater's answers are lost")
     made = design(calls, plan)
-    _write_items(folder / ITEMS, made)
-    _write_secret(folder / SECRET, made)
+    with journal.writing(folder):
+        _write_items(folder / ITEMS, made)
+        _write_secret(folder / SECRET, made)
     return made.study
 
 

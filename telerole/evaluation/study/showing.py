@@ -7,10 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from telerole.evaluation.judge.questions import NAMES
-from telerole.evaluation.results import FINDING
 from telerole.evaluation.showing import differences_table, rates_table
 from telerole.evaluation.statistics.agreement import Agreement
 from telerole.evaluation.statistics.intervals import Estimate
+from telerole.evaluation.statistics.multiplicity import FINDING
 from telerole.evaluation.study.results import StudyScore
 
 
