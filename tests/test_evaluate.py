@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from telerole import Budget, Call, Catalog, Scenario, ScriptedBackend
 from telerole.backends.base import Message, Reply, Sampling
 from telerole.cli import app
+from telerole.cli.report import shown
 from telerole.errors import Filtered, InputError
 from telerole.evaluation.calibration.ranking import corrected_differences
 from telerole.evaluation.calibration.results import Corrected
@@ -403,6 +404,8 @@ def test_an_ablation_is_one_more_candidate_and_asks_only_about_its_own_calls(
 
 # --- what is refused
 
+JUDGE = ScriptedBackend(GOOD)
+
 
 @pytest.mark.parametrize(
     ("changed", "fault"),
@@ -414,12 +417,46 @@ def test_an_ablation_is_one_more_candidate_and_asks_only_about_its_own_calls(
         ({"candidates": {"a": "plain+openai:m"}}, "merchant's chair"),
         ({"scenarios": []}, "no scenario"),
         ({"judges": "offline"}, "cannot judge"),
+        ({"judges": JUDGE, "metrics": ["repetitoin"]}, "did you mean 'repetition'"),
+        ({"judges": [JUDGE, JUDGE]}, "two judges have the name"),
+        ({"judges": JUDGE, "retest": 1.5}, "retest: is a share"),
+        ({"judges": JUDGE, "calibrate": 500}, "good calls in 'en' to calibrate judges with, not 500"),
+        ({"labels": [Label(session="a/offline/x.0", metric="diversity", good=True)]}, "judged is nothing"),
+        ({"judges": JUDGE, "labels": [Label(session="b/m/x.0", metric="diversity", good=True)]}, "is of no candidate"),
     ],
 )
-def test_what_cannot_be_evaluated_is_said(changed: dict[str, object], fault: str, scenarios: list[Scenario]) -> None:
-    given: dict[str, object] = {"candidates": {"a": "offline"}, "scenarios": scenarios[:1]}
+def test_what_cannot_be_evaluated_is_said_before_a_call_is_played(
+    changed: dict[str, object], fault: str, scenarios: list[Scenario], tmp_path: Path
+) -> None:
+    given: dict[str, object] = {"candidates": {"a": "offline"}, "scenarios": scenarios[:1], "out": tmp_path / "e"}
     with pytest.raises(InputError, match=re.escape(fault)):
         evaluate(**{**given, **changed})  # type: ignore[arg-type]
+    assert not list(tmp_path.rglob("sessions.jsonl"))
+
+
+def test_calls_that_were_not_begun_are_unfinished_too(scenarios: list[Scenario]) -> None:
+    talker = ScriptedBackend("Go on.")
+    talks = {"a": "offline", "b": talker}
+    result = evaluate(talks, scenarios, budget=Budget(calls=20))
+    assert [one.sessions + one.unfinished for one in result.systems] == [len(scenarios)] * 2
+    assert result.systems[1].unfinished > 1
+    of = f"{result.systems[1].unfinished} of {len(scenarios)}"
+    assert f"b: {of} calls not finished, and left out" in result.warnings
+
+
+@pytest.mark.parametrize("option", ["--candidate", "--merchant"])
+def test_two_chairs_of_one_name_are_refused(option: str, tmp_path: Path) -> None:
+    given = {"--candidate": "a=offline", "--merchant": "m=offline", "--out": str(tmp_path / "e")}
+    line = [word for pair in given.items() for word in pair]
+    told = CliRunner().invoke(app, ["evaluate", *line, option, f"{given[option][0]}=offline:cold"])
+    assert f"two of {option} have the name '{given[option][0]}'" in str(told.exception)
+
+
+def test_calls_of_a_system_that_is_no_longer_compared_are_not_shown(scenarios: list[Scenario], tmp_path: Path) -> None:
+    out = tmp_path / "e"
+    evaluate({"a": "offline", "b": "offline:pushy"}, scenarios, out=out)
+    result = evaluate({"a": "offline", "c": "offline:silent"}, scenarios, out=out)
+    assert {one.played.system for one in shown(out, result, 2)} == {"a", "c"}
 
 
 # --- what a user sees

@@ -46,6 +46,7 @@ from telerole.records import Language
 from telerole.report import Shown, html, markdown, write_report
 from telerole.report.contents import contents
 from telerole.report.evidence import pieces
+from telerole.report.figures import listed
 from telerole.report.shape import Call as ACall
 from telerole.report.shape import Chart, Figure, Points, Report, Statement, Table
 from telerole.report.visible import visible
@@ -437,7 +438,7 @@ def test_where_nobody_is_told_apart_there_is_no_ranking() -> None:
     level = an_evaluation(good=dict.fromkeys(METRICS, (270, 273, 276, None)))
     level = level.model_copy(update={"differences": tuple(one for one in level.differences if one.metric)})
     said = told(nothing_but(evaluation=level))
-    assert "No two systems are told apart in anything. There is no ranking." in said
+    assert "What the judges and the calls tell: no two systems are told apart. There is no ranking." in said
     assert not any("is better than" in one for one in said)
 
 
@@ -621,6 +622,33 @@ def test_measures_are_compared_with_the_baseline_and_else_only_where_they_tell_t
         ("无抽取 − TeleBot", "无抽取 is better"),
     ]
     assert "left out here: 2 differences between other systems" in markdown.document(report)
+
+
+def test_what_measures_tell_of_a_system_against_the_baseline_is_said_in_a_sentence() -> None:
+    def gap(treatment: str, measure: str, one: int, two: int, p: float) -> MeasureDifference:
+        found = compared(rate(one, 100), rate(two, 100), p)
+        return MeasureDifference(
+            measure=measure, language="en", baseline="PE", treatment=treatment, comparison=found, holm=p
+        )
+
+    differences = (
+        gap("TeleBot", "coverage", 40, 60, 0.001),
+        gap("TeleBot", "drift", 20, 30, 0.02),
+        gap("TeleBot", "order", 20, 30, 0.7),
+        gap("未评", "coverage", 40, 41, 0.7),
+    )
+    evaluation = an_evaluation().model_copy(update={"measure_differences": differences})
+    said = [line for line in told(nothing_but(evaluation=evaluation)) if " against " in line]
+    assert said == [
+        "TeleBot against PE (English): Better in steps of the plan taken (+20.0 points, +16.0 to +24.0, p 0.001). "
+        "Worse in salesperson's turns off the plan (+10.0 points, +6.0 to +14.0, p 0.020).",
+        "未评 against PE (English): Not told apart in any.",
+    ]
+
+
+def test_names_with_commas_are_listed_by_semicolons() -> None:
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert listed(["TeleBot, seed 1", "PE", "TeleBot, seed 2"]) == "TeleBot, seed 1; PE and TeleBot, seed 2"
 
 
 def test_an_online_test_has_rates_changes_and_findings(whole: Report) -> None:

@@ -72,10 +72,10 @@ def evaluate(
     else:
         planned = held_out(dataset=dataset, each=each, seed=seed, language=spoken)
     result = run(
-        dict(map(_named, candidate)),
+        _chairs(candidate, "candidate"),
         planned,
         judge or (),
-        merchants=dict(map(_named, merchant)) if merchant else None,
+        merchants=_chairs(merchant, "merchant") if merchant else None,
         baseline=baseline,
         trials=trials,
         max_turns=max_turns,
@@ -92,7 +92,7 @@ def evaluate(
     show_evaluation(screen, result)
     screen.print(f"Results: {out}", soft_wrap=True)
     try:
-        page, _ = write_report(out, evaluation=result, sessions=shown(out, TO_READ))
+        page, _ = write_report(out, evaluation=result, sessions=shown(out, result, TO_READ))
         screen.print(f"Report: {page}; `telerole report` adds the data set, the study and the online test to it")
     except InputError as error:
         screen.print(f"No report: {error}", soft_wrap=True, markup=False)
@@ -108,6 +108,17 @@ def _labels(path: Path | None) -> list[Label]:
     if faults:
         raise FileError(path, faults)
     return found
+
+
+def _chairs(given: list[str], what: str) -> dict[str, str]:
+    from telerole.errors import InputError
+
+    chairs: dict[str, str] = {}
+    for name, spec in map(_named, given):
+        if name in chairs:
+            raise InputError(f"two of --{what} have the name {name!r}; name them apart: --{what} NAME=SPEC")
+        chairs[name] = spec
+    return chairs
 
 
 def _named(text: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from telerole.cli.app import app, console
 
 if TYPE_CHECKING:
     from telerole.evaluation.online.table import ABTest
+    from telerole.evaluation.results import Evaluation
     from telerole.report import Shown
 
 
@@ -32,10 +33,11 @@ def report(
     from telerole.report import write_report
     from telerole.synthesis.table import Row
 
+    result = read_evaluation(evaluation)
     page, text = write_report(
         evaluation,
-        evaluation=read_evaluation(evaluation),
-        sessions=shown(evaluation, read),
+        evaluation=result,
+        sessions=shown(evaluation, result, read),
         table1=load(dataset / "table1.jsonl", Row) if dataset else (),
         funnels={file.parent.name: load(file, Funnel)[0] for file in sorted(dataset.glob("*/funnel.json"))}
         if dataset
@@ -46,15 +48,16 @@ def report(
     console().print(f"Report: {page} and {text}", soft_wrap=True)
 
 
-def shown(evaluation: Path, each: int) -> list[Shown]:
-    """The calls to read."""
+def shown(folder: Path, result: Evaluation, each: int) -> list[Shown]:
+    """The calls to read: of the systems and merchants that were compared, not of all that the folder has."""
     from telerole.evaluation.evaluate import read_verdicts
     from telerole.evaluation.played import played_in
     from telerole.evaluation.sampling import to_read
     from telerole.report import Shown
 
-    verdicts = read_verdicts(evaluation).verdicts
-    return [Shown(*one) for one in to_read(played_in(evaluation), verdicts, each)]
+    systems, merchants = ({one.name for one in those} for those in (result.systems, result.merchants))
+    compared = (one for one in played_in(folder) if one.system in systems and one.merchant in merchants)
+    return [Shown(*one) for one in to_read(compared, read_verdicts(folder).verdicts, each)]
 
 
 def _online(calls: Path, baseline: str, treatment: str) -> ABTest:

@@ -34,8 +34,9 @@ def cautions(result: Evaluation) -> Iterator[str]:
         yield "nobody checked the judges: neither planted faults nor people's labels say what their verdicts are worth"
     for system in result.systems:
         if system.unfinished:
-            yield f"{system.name}: {system.unfinished} calls were not finished and are left out"
+            of = system.sessions + system.unfinished
+            yield f"{system.name}: {system.unfinished} of {of} calls not finished, and left out"
     if result.scripts < FEW_SCRIPTS:
-        yield f"{result.scripts} scripts are few: intervals cover as said from {FEW_SCRIPTS} on"
+        yield f"scripts are few, {result.scripts}: intervals cover as said from {FEW_SCRIPTS} on"
     if len(result.merchants) == 1:
         yield "one merchant only: with another one the systems may rank differently"

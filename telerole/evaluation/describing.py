@@ -37,7 +37,7 @@ def describe(plays: Sequence[Plays], calls: Calls, seed: int) -> System:
         name=plays[0].system,
         played_by=plays[0].salesperson,
         sessions=len(played),
-        unfinished=sum(each.totals.failures.total() for each in plays),
+        unfinished=sum(each.planned - len(each.played) for each in plays),
         outcomes=dict(_outcomes(played)),
         suspected_ai=clustered_rate(scores((one.script, suspected_ai(one.example.session)) for one in played)),
         seconds=fmean(seconds(one.example.session) for one in played),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -17,12 +17,12 @@ from telerole.evaluation.calibration.calibrating import acalibrate, good_session
 from telerole.evaluation.calibration.results import Calibration
 from telerole.evaluation.compare import compare
 from telerole.evaluation.judge import METRICS, Judged, Metric, ajudge
-from telerole.evaluation.judge.judging import CONCURRENCY, RETEST, Judge, panel_of
+from telerole.evaluation.judge.judging import CONCURRENCY, RETEST, Judge, aready, panel_of
 from telerole.evaluation.played import Label, Played
 from telerole.evaluation.playing import Plays, play
 from telerole.evaluation.results import Evaluation
 from telerole.postprocess.filtering import Example
-from telerole.records import LANGUAGES, Language, load
+from telerole.records import LANGUAGES, load
 from telerole.scenario import Scenario
 from telerole.simulator import MAX_TURNS
 
@@ -115,6 +115,14 @@ async def aevaluate(
     """`evaluate` for callers with a loop."""
     means, path = Tools(**tools), Path(out) if out is not None else None
     panel = panel_of(judges)
+    spoken = [language for language in LANGUAGES if any(one.language == language for one in scenarios)]
+    # Calls take hours: what would be refused after them is refused before.
+    good = (
+        [one for language in spoken for one in good_sessions(language, calibrate, seed)] if calibrate and panel else []
+    )
+    if panel:
+        await aready(panel, metrics=metrics, retest=retest, budget=means.budget, cassette=means.cassette)
+    _check_labels(labels, candidates, metrics if panel else ())
     plays = await play(
         _first(candidates, baseline),
         merchants or {"offline": "offline"},
@@ -128,9 +136,8 @@ async def aevaluate(
         budget=means.budget,
         cassette=means.cassette,
     )
-    spoken = [language for language in LANGUAGES if any(one.language == language for one in scenarios)]
     judged = await _judge(plays, panel, metrics, seed, retest, path, means) if panel else None
-    calibration = await _calibrate(spoken, calibrate, panel, metrics, seed, path, means) if panel else None
+    calibration = await _calibrate(good, panel, metrics, seed, path, means) if good else None
     result = compare(plays, judged, metrics if panel else (), labels, calibration, seed=seed, trials=trials)
     if path:
         journal.replace(path / VERDICTS, [journal.line(judged or Judged(verdicts=()))])
@@ -153,6 +160,16 @@ def _first(candidates: Mapping[str, Chair], baseline: str) -> dict[str, Chair]:
     if baseline and baseline not in candidates:
         raise InputError(f"baseline: {baseline!r} is no candidate{nearest(baseline, candidates)}")
     return {**({baseline: candidates[baseline]} if baseline else {}), **candidates}
+
+
+def _check_labels(labels: Sequence[Label], systems: Collection[str], metrics: Sequence[Metric]) -> None:
+    for label in labels:
+        system = label.session.partition("/")[0]
+        if system not in systems:
+            raise InputError(f"labels: {label.session!r} is of no candidate{nearest(system, systems)}")
+        if label.metric not in metrics:
+            judged = ", ".join(metrics) or "nothing, as there is no judge"
+            raise InputError(f"labels: {label.session!r} is labelled in {label.metric}, and judged is {judged}")
 
 
 async def _judge(
@@ -185,17 +202,13 @@ def judged_as(one: Played) -> Example:
 
 
 async def _calibrate(
-    languages: Sequence[Language],
-    count: int,
+    good: Sequence[Example],
     panel: Sequence[Judge],
     metrics: Sequence[Metric],
     seed: int,
     out: Path | None,
     means: Tools,
-) -> Calibration | None:
-    if not count:
-        return None
-    good = [one for language in languages for one in good_sessions(language, count, seed)]
+) -> Calibration:
     return await acalibrate(
         good, panel, metrics=metrics, seed=seed, out=out / "calibration" if out else None, **_asking(means)
     )

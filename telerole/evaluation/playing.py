@@ -22,13 +22,14 @@ NAME = re.compile(r"[^/\\:\s.][^/\\:]*")
 
 @dataclass(frozen=True, slots=True)
 class Plays:
-    """What one candidate played with one merchant: who sat where, its finished calls, and its totals."""
+    """What one candidate played with one merchant: who sat where, its finished calls of those planned, its totals."""
 
     system: str
     merchant: str
     salesperson: str
     called: str
     played: tuple[Played, ...]
+    planned: int
     totals: Totals
 
 
@@ -65,7 +66,8 @@ async def play(
             finally:
                 await simulator.aclose()
             names = simulator.salesperson.name, simulator.merchant.name
-            found.append(Plays(system, merchant, *names, _played(system, merchant, run, scenarios), run.totals()))
+            played = _played(system, merchant, run, scenarios)
+            found.append(Plays(system, merchant, *names, played, len(scenarios) * trials, run.totals()))
     return found
 
 

@@ -27,11 +27,11 @@ class Merchant(Record):
 class System(Record):
     """A candidate: its name here, who sat in the chair, what its calls came to, how they measure, what they cost.
 
-    `sessions` are finished, `unfinished` could not be. `outcomes` has the share of each with its interval by script.
-    `measures` holds, by language, the means of `evaluation.measures` (those of whole sessions, then those of the
-    salesperson's side), `reach` the intervals by script of those that a single call has. `lengths` counts the
-    salesperson's turns by their words, by language. `seconds` is the mean length of a call. `usage` is that of every
-    try.
+    `sessions` are finished; `unfinished` could not be, or were not begun for want of a budget. `outcomes` has the share
+    of each with its interval by script. `measures` holds, by language, the means of `evaluation.measures` (those of
+    whole sessions, then those of the salesperson's side), `reach` the intervals by script of those that a single call
+    has. `lengths` counts the salesperson's turns by their words, by language. `seconds` is the mean length of a call.
+    `usage` is that of every try.
     """
 
     name: str

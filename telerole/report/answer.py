@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from telerole.evaluation.judge.questions import Metric
+from telerole.evaluation.measures.names import WORDS, change
 from telerole.evaluation.online.table import ABTest, Row
-from telerole.evaluation.results import Difference, Evaluation
+from telerole.evaluation.results import Difference, Evaluation, MeasureDifference
 from telerole.evaluation.study.results import StudyScore
+from telerole.records import Language
 from telerole.report.figures import LANGUAGE_NAMES, count, listed, metric_name, p_value, points, reach
 from telerole.report.judgements import Judgements, against, by_judges, by_people
 from telerole.report.online import metric_title
@@ -22,6 +24,7 @@ def answer(evaluation: Evaluation | None, study: StudyScore | None, online: ABTe
     if evaluation:
         blocks += [Statement(_played(evaluation)), *_judged(evaluation)]
         blocks += _findings(by_judges(evaluation), "What the judges and the calls tell")
+        blocks += _measured(evaluation)
     if study:
         blocks += [Statement(_rated(study)), *_findings(by_people(study), "What people tell")]
     if online:
@@ -66,7 +69,7 @@ def _findings(judgements: Judgements, title: str) -> Iterator[Block]:
         return
     ranked = any(one.told_apart and not judgements.distrusted(one.metric) for one in judgements.differences)
     if not ranked:
-        yield Statement("No two systems are told apart in anything. There is no ranking.", "alarm")
+        yield Statement(f"{title}: no two systems are told apart. There is no ranking.", "alarm")
     yield Points(title, tuple(_finding(judgements, metric) for metric in judgements.compared))
     if ranked:
         yield Statement(BRACKETS)
@@ -90,6 +93,30 @@ def _better(one: Difference) -> str:
     told = against(one, worse)
     figures = f"{points(told.comparison.difference)}, {reach(told.comparison)}, p {p_value(one.holm)}"
     return f"{told.treatment} is better than {worse} ({figures})"
+
+
+def _measured(result: Evaluation) -> Iterator[Block]:
+    """Each system against the baseline in measures; a judge is not needed for these, so none is distrusted."""
+    found: dict[tuple[str, Language], list[MeasureDifference]] = {}
+    for one in result.measure_differences:
+        if one.baseline == result.baseline:
+            found.setdefault((one.treatment, one.language), []).append(one)
+    if found:
+        yield Points("What measures tell", tuple(_in_measures(result, *pair, some) for pair, some in found.items()))
+
+
+def _in_measures(result: Evaluation, system: str, language: Language, found: Sequence[MeasureDifference]) -> Statement:
+    spoken = f" ({LANGUAGE_NAMES[language]})" if len(result.languages) > 1 else ""
+    better, worse = ([_by(one) for one in found if one.better == name] for name in (system, result.baseline))
+    parts = [f"{word} in {'; '.join(those)}" for word, those in (("better", better), ("worse", worse)) if those]
+    text = ". ".join(part[0].upper() + part[1:] for part in parts) or "Not told apart in any"
+    return Statement(f"{text}.", about=f"{system} against {result.baseline}{spoken}")
+
+
+def _by(one: MeasureDifference) -> str:
+    told = one.comparison
+    between = " to ".join(change(one.measure, end).removesuffix(" points") for end in (told.low, told.high))
+    return f"{WORDS[one.measure]} ({change(one.measure, told.difference)}, {between}, p {p_value(one.holm)})"
 
 
 def _online(test: ABTest) -> Iterator[Statement]:

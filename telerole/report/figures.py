@@ -47,9 +47,10 @@ def count(number: int, what: str) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names as a sentence lists them."""
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
+    """Names as a sentence lists them, by semicolons where one has a comma in it."""
+    *most, last = names = list(names)
+    between = "; " if any("," in name for name in names) else ", "
+    return f"{between.join(most)} and {last}" if most else last
 
 
 def metric_name(metric: Metric | None) -> str:

@@ -102,6 +102,20 @@ async def ajudge(
     return Judged(verdicts=tuple(one.verdict(kept) for one in hearings), warnings=warnings)
 
 
+async def aready(
+    judges: Judge | Sequence[Judge],
+    *,
+    metrics: Sequence[Metric] = METRICS,
+    retest: float = RETEST,
+    budget: Budget | None = None,
+    cassette: Cassette | None = None,
+) -> None:
+    """Whether `ajudge` could ask these judges that, before there is a session: raises `InputError` as it would."""
+    _check_asked(metrics, retest)
+    async with _panel(judges, budget or Budget(), cassette):
+        pass
+
+
 def panel_of(judges: Judge | Sequence[Judge]) -> list[Judge]:
     """The judges as a list, one alone too."""
     return list(judges) if isinstance(judges, Sequence) and not isinstance(judges, str) else [judges]
@@ -114,19 +128,25 @@ def _example(session: Session | Triplet | Example) -> Example:
 
 
 def _check(examples: Sequence[Example], metrics: Sequence[Metric], retest: float) -> None:
-    if not examples or not metrics:
-        raise InputError(f"there is nothing to judge: no {'metric' if examples else 'session'}")
-    if unknown := [metric for metric in metrics if metric not in METRICS]:
-        raise InputError(f"unknown metric {unknown[0]!r}{nearest(unknown[0], METRICS)}; use {', '.join(METRICS)}")
-    _once("metrics", metrics)
+    if not examples:
+        raise InputError("there is nothing to judge: no session")
+    _check_asked(metrics, retest)
     _once("sessions", [example.session.id for example in examples])
-    if not 0 <= retest <= 1:
-        raise InputError(f"retest: is a share of the sessions, from 0 to 1, not {retest}")
     bare = [one.session.id for one in examples if one.profile is None or one.strategy is None]
     if bare and (needy := [metric for metric in metrics if metric in INFORMED]):
         raise InputError(
             f"{bare[0]}: {needy[0]} needs the profile and the strategy; give a Triplet, or leave out that metric"
         )
+
+
+def _check_asked(metrics: Sequence[Metric], retest: float) -> None:
+    if not metrics:
+        raise InputError("there is nothing to judge: no metric")
+    if unknown := [metric for metric in metrics if metric not in METRICS]:
+        raise InputError(f"unknown metric {unknown[0]!r}{nearest(unknown[0], METRICS)}; use {', '.join(METRICS)}")
+    _once("metrics", metrics)
+    if not 0 <= retest <= 1:
+        raise InputError(f"retest: is a share of the sessions, from 0 to 1, not {retest}")
 
 
 def _once(what: str, names: Sequence[str]) -> None:
