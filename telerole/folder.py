@@ -189,14 +189,19 @@ def make(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise InputError(f"{path}: is a file; name a folder")
     path.mkdir(parents=True, exist_ok=True)
-    if not (path / "run.json").exists() and any(not file.name.startswith(".") for file in path.iterdir()):
+    if not is_begun(path) and any(not file.name.startswith(".") for file in path.iterdir()):
         raise InputError(f"{path}: is no run folder, yet not empty; name a new one")
+
+
+def is_begun(path: Path) -> bool:
+    """Whether a run was begun in the folder."""
+    return (path / "run.json").exists()
 
 
 def begin(path: Path, config: dict[str, Any]) -> None:
     """Write ``run.json``, or see that the run was begun with the same configuration, or with fewer trials."""
     file = path / "run.json"
-    if not file.exists():
+    if not is_begun(path):
         _write(file, {"config": config, "versions": {"telerole": __version__, "python": platform.python_version()}})
         return
     about = _read(file)

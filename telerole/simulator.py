@@ -19,6 +19,7 @@ from telerole.channel import Channel
 from telerole.conversation import Conversation, StopRule, converse
 from telerole.endings import standard_rules
 from telerole.errors import BackendError, InputError
+from telerole.folder import is_begun
 from telerole.progress import Bar, Progress, Silent
 from telerole.runs import MemoryRun, Run, RunFolder
 from telerole.scenario import Scenario
@@ -132,23 +133,35 @@ class Simulator:
         planned = list(scenarios)
         _check(planned, trials, concurrency)
         async with self._chairs.at_work():
-            try:
-                await self._chairs.reach()
-            except BackendError as error:
-                raise InputError(str(error)) from error
+            # A model that cannot be had leaves no folder behind; one that is not needed is not asked for.
+            if not (begun := out is not None and is_begun(Path(out))):
+                await self._reach()
             if concurrency is not None:
                 self._chairs.open_to(concurrency)
-            return await self._into(planned, trials, concurrency, out, progress)
+            async with self._store(planned, trials, out) as store:
+                if begun and len(store.done) < len(planned) * trials:
+                    await self._reach()
+                await self._play_into(store, planned, trials, concurrency, progress)
+            return store
 
-    async def _into(
-        self, planned: Sequence[Scenario], trials: int, concurrency: int | None, out: Path | str | None, progress: bool
-    ) -> Run:
-        async with self._store(planned, trials, out) as store:
-            total = len(planned) * trials
-            with Bar(total, len(store.done)) if progress else Silent() as shown:
-                most = [getattr(speaker, "at_once", total) for speaker in (self.salesperson, self.merchant)]
-                await self._play_all(planned, trials, min(concurrency or CONCURRENCY, *most), store, shown)
-        return store
+    async def _reach(self) -> None:
+        try:
+            await self._chairs.reach()
+        except BackendError as error:
+            raise InputError(str(error)) from error
+
+    async def _play_into(
+        self,
+        store: MemoryRun | RunFolder,
+        planned: Sequence[Scenario],
+        trials: int,
+        concurrency: int | None,
+        progress: bool,
+    ) -> None:
+        total = len(planned) * trials
+        with Bar(total, len(store.done)) if progress else Silent() as shown:
+            most = [getattr(speaker, "at_once", total) for speaker in (self.salesperson, self.merchant)]
+            await self._play_all(planned, trials, min(concurrency or CONCURRENCY, *most), store, shown)
 
     async def _play_all(
         self, planned: Sequence[Scenario], trials: int, concurrency: int, store: MemoryRun | RunFolder, shown: Progress

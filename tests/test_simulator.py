@@ -287,6 +287,15 @@ def test_two_thousand_calls_against_a_server_that_misbehaves_in_every_way(catalo
     assert failures
 
 
+def test_a_run_that_is_whole_needs_no_server_and_one_that_is_not_says_so(scenario: Scenario, tmp_path: Path) -> None:
+    with FakeServer() as server:
+        spec = f"openai:m@{server.url}"
+        made = list(Simulator(spec, "offline").run_many([scenario], out=tmp_path / "run"))
+    assert list(Simulator(spec, "offline").run_many([scenario], out=tmp_path / "run")) == made
+    with pytest.raises(InputError, match="no answer from"):
+        Simulator(spec, "offline").run_many([scenario], trials=2, out=tmp_path / "run")
+
+
 def test_an_unreachable_server_is_one_clear_error_and_leaves_nothing(scenario: Scenario, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"127\.0\.0\.1:9"):
         Simulator("openai:m@http://127.0.0.1:9/v1").run_many([scenario], out=tmp_path / "run")
