@@ -8,7 +8,6 @@ tokens, in the default settings. Loading the model is not in the seconds, but is
 from __future__ import annotations
 
 import argparse
-import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -47,10 +46,9 @@ def main() -> None:
         trained = train(path / "rows.jsonl", path / "out", settings=settings)
         steps = read_curve(path / "out")
     seconds, tokens = (sum(getattr(step, name) for step in steps) for name in ("seconds", "tokens"))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     each, speed = seconds / len(steps), tokens / seconds
     print(f"{trained.rows} rows in {len(steps)} steps: {each:.1f} s a step, {speed:.0f} tokens/s")
-    print(f"peak {peak:.1f} GiB, loss {steps[0].loss:.2f} to {steps[-1].loss:.2f}")
+    print(f"peak {steps[-1].peak:.1f} GiB, loss {steps[0].loss:.2f} to {steps[-1].loss:.2f}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
 import pytest
@@ -210,6 +211,12 @@ def test_an_adapter_goes_with_peft_and_keeps_the_bases_own_template(data: Path, 
     assert any(weights.any() for name, weights in model.named_parameters() if "lora_B" in name)
     assert saved.chat_template == AutoTokenizer.from_pretrained(tiny).chat_template
     assert model.peft_config["default"].base_model_name_or_path == tiny
+
+
+def test_every_step_tells_the_most_memory_held_so_far(whole: Path) -> None:
+    peaks = [step.peak or 0 for step in curves.read_curve(whole)]
+    assert peaks == sorted(peaks)
+    assert 0.1 < peaks[0] <= peaks[-1] <= getrusage(RUSAGE_SELF).ru_maxrss / 2**20 + 0.01
 
 
 def test_without_progress_it_stops_early_and_keeps_the_best(data: Path, tiny: str, tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ class Step(Record):
     """One step of the optimiser.
 
     `loss` and `validation_loss` are means over the learned tokens, in nats; the latter stands only where it was
-    measured, after the step. `tokens` were read in the step, learned or not; it took so many `seconds`.
+    measured, after the step. `tokens` were read in the step, learned or not; it took so many `seconds`. `peak` is the
+    most memory that the process has held since it began, in GiB: the GPU's where one trains; None where it is not told.
     """
 
     step: int
@@ -29,6 +30,7 @@ class Step(Record):
     validation_loss: float | None = None
     tokens: int
     seconds: float
+    peak: float | None = None
 
 
 class Curve:

@@ -169,7 +169,8 @@ def _run(
 
 def _told(step: curves.Step) -> str:
     validated = "" if step.validation_loss is None else f"  validation {step.validation_loss:.3f}"
-    return f"loss {step.loss:.3f}{validated}  {step.tokens / max(step.seconds, 1e-3):.0f} tokens/s"
+    held = "" if step.peak is None else f"  {step.peak:.1f} GiB"
+    return f"loss {step.loss:.3f}{validated}  {step.tokens / max(step.seconds, 1e-3):.0f} tokens/s{held}"
 
 
 def _finish(

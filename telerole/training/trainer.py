@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import shutil
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -55,6 +56,18 @@ def only_one_gpu() -> None:
     """Raises `InputError` where there are several: the rows of a step are not shared out among them."""
     if (count := torch.cuda.device_count()) > 1:
         raise InputError(f"there are {count} GPUs, and a training takes one: name it, as CUDA_VISIBLE_DEVICES=0 does")
+
+
+def peak_memory() -> float | None:
+    """The most memory that this process has held so far, in GiB; the GPU's where there is one. None on Windows."""
+    if torch.cuda.is_available():
+        return round(torch.cuda.max_memory_allocated() / 2**30, 2)
+    try:
+        from resource import RUSAGE_SELF, getrusage
+    except ImportError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes
+    return round(getrusage(RUSAGE_SELF).ru_maxrss * unit / 2**30, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +175,8 @@ class Tuning(SFTTrainer):
 
     def _write(self, validation_loss: float | None) -> None:
         assert self._unwritten is not None
-        self.curve.add(step := self._unwritten.model_copy(update={"validation_loss": validation_loss}))
+        measured = {"validation_loss": validation_loss, "peak": peak_memory()}
+        self.curve.add(step := self._unwritten.model_copy(update=measured))
         self.hear(step)
         self._since = time.monotonic()
 
