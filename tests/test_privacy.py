@@ -71,6 +71,39 @@ def test_at_most_one_clean_line_in_a_thousand_gives_an_alarm(language: Language)
     assert len(alarms) <= len(lines) / 1000, alarms
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "shown"),
+    [
+        ("zh", "订单上留的是13812345678。", "订单上留的是[电话1]。"),
+        ("zh", "验证码发到13812345678了。", "验证码发到[电话1]了。"),
+        ("zh", "座机，订单上那个，0571-88886666。", "座机，订单上那个，[电话1]。"),
+        ("zh", "订单付款的是6222021234567890128。", "订单付款的是[银行卡1]。"),
+        ("en", "The number on the account is 415 555 0132.", "The number on the account is [PHONE_1]."),
+        ("en", "On the order it's 07911 123456.", "On the order it's [PHONE_1]."),
+        ("en", "On the parcel it says +1 415 555 0132.", "On the parcel it says [PHONE_1]."),
+        ("en", "The card on my account, 4111 1111 1111 1111.", "The card on my account, [CARD_1]."),
+    ],
+)
+def test_a_telephone_number_or_a_card_goes_although_an_order_is_spoken_of(
+    language: Language, text: str, shown: str
+) -> None:
+    assert redact(text, language) == shown
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("zh", "订单号02112345678。"),
+        ("zh", "单号是6222021234567890123。"),
+        ("en", "Call me about order number 234 567 8901."),
+        ("en", "Reference number 020 7946 0958."),
+        ("en", "Order 4111 1111 1111 1112."),
+    ],
+)
+def test_the_number_of_an_order_stays(language: Language, text: str) -> None:
+    assert redact(text, language) == text
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_in_the_bundled_library_nothing_but_full_names_is_found(language: Language, catalog: Catalog) -> None:
     lines = [line.text for line in catalog.lines(language)]

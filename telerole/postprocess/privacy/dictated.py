@@ -24,16 +24,19 @@ _CARD = re.compile(r"62\d{14,17}|4\d{12}(?:\d{3}){0,2}|(?:5[1-5]|2[2-7]|6[05])\d
 _MOBILE = re.compile(r"(?:(?:00)?86)?(1[3-9]\d{9})")
 _LANDLINE = re.compile(r"(?:(?:00)?86)?(0(?:10|2\d|[3-9]\d\d)[2-8]\d{6,7}|[48]00\d{7})")
 _NANP = re.compile(r"1?([2-9]\d\d[2-9]\d{6})")
+_UK_MOBILE = re.compile(r"07[1-9]\d{8}")
 
 
 class Candidate(NamedTuple):
     """Some groups of a dictated number: their digits, what they are said to be, and what shows that they were grouped.
 
-    `plus` is whether a plus stands before them, `grouped` whether they come in the groups of a telephone number.
+    `told` is whether a word for a telephone stands near, whatever else they are said to be; `plus` is whether a plus
+    stands before them, `grouped` whether they come in the groups of a telephone number.
     """
 
     digits: str
     context: str
+    told: bool
     plus: bool
     grouped: bool
 
@@ -89,7 +92,8 @@ def _item(said: Said, groups: Sequence[Number]) -> Item | None:
         digits, end = digits + "X", last.end()
     sizes = [len(number.digits) for number in groups]
     grouped = sizes[:2] == [3, 3] or sizes[:3] == [1, 3, 3] or not said.text[start:end].isdigit()
-    candidate = Candidate(digits, context, plus is not None, grouped)
+    told = _telephone(said.language).search(said.text, max(0, start - NEAR), start) is not None
+    candidate = Candidate(digits, context, told, plus is not None, grouped)
     for kind, reads in READERS[said.language]:
         if value := reads(candidate):
             return Item(kind, plus.start() if plus else start - opened, end, value)
@@ -124,8 +128,7 @@ def _passport(one: Candidate) -> str:
 def _card(one: Candidate) -> str:
     if one.context == "card":
         return one.digits if 12 <= len(one.digits) <= LONGEST else ""
-    sound = one.context != "order" and _CARD.fullmatch(one.digits) and _luhn(one.digits)
-    return one.digits if sound else ""
+    return one.digits if _CARD.fullmatch(one.digits) and _luhn(one.digits) else ""
 
 
 def _luhn(digits: str) -> bool:
@@ -138,23 +141,32 @@ def _account(one: Candidate) -> str:
     return one.digits if told and not _MOBILE.fullmatch(one.digits) else ""
 
 
+def _is_order(one: Candidate) -> bool:
+    """Whether the number is only an order's: nothing but a mobile number, a plus or a word for a telephone is surer."""
+    return one.context == "order" and not one.told and not one.plus
+
+
 def _chinese_phone(one: Candidate) -> str:
-    if one.context == "order":
+    if match := _MOBILE.fullmatch(one.digits):
+        return match.group(1)
+    if _is_order(one):
         return ""
-    if match := _MOBILE.fullmatch(one.digits) or _LANDLINE.fullmatch(one.digits):
+    if match := _LANDLINE.fullmatch(one.digits):
         return match.group(1)
     local = one.context == "phone" and len(one.digits) in (7, 8) and one.digits[0] in "2345678"
     return one.digits if local else _world_phone(one)
 
 
 def _english_phone(one: Candidate) -> str:
-    if one.context == "order":
+    if _UK_MOBILE.fullmatch(one.digits):
+        return one.digits
+    if _is_order(one):
         return ""
     if value := _world_phone(one):
         return value
     if one.digits.startswith("0"):
         return one.digits if len(one.digits) in (10, 11) and _possible(one.digits, "GB") else ""
-    told = one.context == "phone"
+    told = one.told or one.context == "phone"
     if match := _NANP.fullmatch(one.digits):
         return match.group(1) if told or one.grouped else ""
     return one.digits if told and len(one.digits) == 7 and one.grouped else ""
@@ -194,6 +206,11 @@ def _gap(language: Language) -> re.Pattern[str]:
 def _contexts(language: Language) -> re.Pattern[str]:
     words = data(language)["context"].items()
     return re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in words), re.IGNORECASE)
+
+
+@cache
+def _telephone(language: Language) -> re.Pattern[str]:
+    return re.compile(data(language)["telephone"], re.IGNORECASE)
 
 
 @cache
