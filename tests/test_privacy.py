@@ -194,6 +194,36 @@ def test_what_the_line_before_asks_for_tells_what_the_answer_is() -> None:
     assert redacted("zh", "一共多少件？", "3521778") == ["一共多少件？", "3521778"]
 
 
+@pytest.mark.parametrize(
+    ("language", "asked", "told", "shown"),
+    [
+        ("zh", "您微信号是多少？", "wangjg1985", "[账号1]"),
+        ("zh", "加个微信吧，您微信是？", "嗯，就是wangjianguo。", "嗯，就是[账号1]。"),
+        ("zh", "方便加您微信吗？", "可以，wxid_k2j3", "可以，[账号1]"),
+        ("en", "What's your WhatsApp?", "It's jane_88, all small.", "It's [ACCOUNT_1], all small."),
+        ("en", "Can I get your Skype?", "jane.doe.soaps", "[ACCOUNT_1]"),
+        ("en", "What's your WeChat ID?", "goodtools", "[ACCOUNT_1]"),
+    ],
+)
+def test_an_account_goes_that_answers_the_line_before(language: Language, asked: str, told: str, shown: str) -> None:
+    assert redacted(language, asked, told) == [asked, shown]
+
+
+@pytest.mark.parametrize(
+    ("language", "asked", "told"),
+    [
+        ("zh", "加个微信吧？", "Facebook。"),
+        ("zh", "微信上有多少客户？", "shopee，那边多。"),
+        ("zh", "您有微信吗？", "有，shopify后台也能看。"),
+        ("en", "What's your Skype id?", "Private."),
+        ("en", "What's your WhatsApp?", "Why do you need it?"),
+        ("en", "Do you use WeChat?", "Yes, since 2015."),
+    ],
+)
+def test_an_answer_that_tells_no_account_stays(language: Language, asked: str, told: str) -> None:
+    assert redacted(language, asked, told) == [asked, told]
+
+
 def test_a_name_told_once_is_known_in_the_whole_call() -> None:
     assert redacted("zh", "喂？", "我叫吴国强。", "吴国强你好。") == ["喂？", "我叫[姓名1]。", "[姓名1]你好。"]
     assert redacted("en", "Xiulan Zhang?", "Speak to Xiulan Zhang.")[0] == "[NAME_1]?"
