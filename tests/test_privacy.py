@@ -224,6 +224,37 @@ def test_an_answer_that_tells_no_account_stays(language: Language, asked: str, t
     assert redacted(language, asked, told) == [asked, told]
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "shown"),
+    [
+        ("en", "It's wang dot li at 163.com.", "It's [EMAIL_1]."),
+        ("en", "john.smith at gmail dot com", "[EMAIL_1]"),
+        ("en", "john dot smith@gmail dot com", "[EMAIL_1]"),
+        ("en", "john at gmail.com", "[EMAIL_1]"),
+        ("en", "sales88 at-sign soapshed.co.uk", "[EMAIL_1]"),
+        ("en", "My email is sales at acme.com.", "My email is [EMAIL_1]."),
+        ("zh", "邮箱wang dot li at 163 dot com。", "邮箱[邮箱1]。"),
+        ("zh", "wang下划线li at163点com", "[邮箱1]"),
+    ],
+)
+def test_an_address_goes_that_is_half_written_and_half_spelt(language: Language, text: str, shown: str) -> None:
+    assert redact(text, language) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We sell at amazon.com.",
+        "Our iphone15 at amazon.com sold out.",
+        "It's listed at acme.com.",
+        "The rate is 3.5 at acme.com.",
+        "Log in at gmail.com.",
+    ],
+)
+def test_where_something_is_sold_is_no_address(text: str) -> None:
+    assert redact(text, "en") == text
+
+
 def test_a_name_told_once_is_known_in_the_whole_call() -> None:
     assert redacted("zh", "喂？", "我叫吴国强。", "吴国强你好。") == ["喂？", "我叫[姓名1]。", "[姓名1]你好。"]
     assert redacted("en", "Xiulan Zhang?", "Speak to Xiulan Zhang.")[0] == "[NAME_1]?"
