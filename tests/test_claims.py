@@ -20,6 +20,8 @@ def found(text: str, language: Language) -> set[tuple[str, str]]:
         ("zh", ("您上个月有一百八十六单", "您上个月有186单"), "186"),
         ("zh", ("便宜百分之二十", "便宜20%", "便宜二十个点", "便宜两成，您算算"), "20%"),
         ("zh", ("一个季度一千八", "一个季度1800", "一个季度1,800块"), "1800"),
+        ("zh", ("一个月三千单", "一个月3千单", "一个月3k单"), "3000"),
+        ("en", ("three thousand orders a month", "3 thousand orders a month", "3k orders a month"), "3000"),
         ("en", ("it's forty pounds", "it's £40", "it's 40 quid"), "40"),
         ("en", ("we take twenty per cent", "we take 20%", "we take 20 percent"), "20%"),
         ("en", ("room for a hundred and eighty-six listings", "room for 186 listings"), "186"),
@@ -203,6 +205,11 @@ def test_a_claim_is_the_words_at_its_place_and_its_own_text_holds_it(language: L
     for claim in claims(text, language):
         assert claim.text == text[claim.start : claim.end] != ""
     assert untraced([text], [text], language) == ()
+
+
+@pytest.mark.parametrize(("language", "counted"), [("zh", "单"), ("en", " orders")])
+def test_a_number_of_any_length_is_told_as_it_is(language: Language, counted: str) -> None:
+    assert found("1" * 400 + counted, language) == {("number", "1" * 400)}
 
 
 def test_two_names_of_one_country_are_the_same_place_and_ones_own_country_is_no_claim() -> None:

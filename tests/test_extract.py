@@ -115,6 +115,12 @@ def test_only_told_fields_are_in_the_profile_and_the_rest_is_noted() -> None:
     assert Triplet.model_validate_json(triplet.model_dump_json()) == triplet
 
 
+@pytest.mark.parametrize("told", ["3 thousand a month", "3k", "about 3-thousand", "三千", "3千单", "3000"])
+def test_a_number_in_a_profile_counts_its_thousands(told: str) -> None:
+    fields = [{"field": "orders", "values": [told]}]
+    assert made(PLAIN, answer(*TURNS, fields=fields)).profile.values["orders"] == 3000
+
+
 def test_what_the_platform_knows_stands_and_the_script_fills_in_the_rest(catalog: Catalog) -> None:
     known = catalog.profile("en-01").model_copy(update={"id": "en-x"})
     asked: list[str] = []
@@ -138,6 +144,7 @@ def test_what_the_platform_knows_stands_and_the_script_fills_in_the_rest(catalog
     [
         ({"field": "size", "values": ["gigantic"]}, "'gigantic' is not a tag"),
         ({"field": "orders", "values": ["plenty"]}, "must be a whole number"),
+        ({"field": "orders", "values": ["1" * 400]}, "must be a whole number"),
         ({"field": "carriers", "values": ["own van"]}, "no field of marketplace-seller-en"),
     ],
 )

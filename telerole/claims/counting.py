@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import NamedTuple
 
 from telerole.claims.claim import Kind
@@ -51,7 +52,8 @@ def plain(figure: str) -> str:
     """A number without the marks of its thousands and the noughts that say nothing."""
     whole, _, part = figure.replace(",", "").partition(".")
     part = part.rstrip("0")
-    return f"{int(whole)}.{part}" if part else str(int(whole))
+    whole = whole.lstrip("0") or "0"
+    return f"{whole}.{part}" if part else whole
 
 
 def _dates(digits: str, language: Language) -> Iterator[Counted]:
@@ -68,9 +70,9 @@ def _amounts(digits: str, language: Language) -> Iterator[Counted]:
     for amount in amounts(language):
         for found in amount.pattern.finditer(digits):
             figure = plain(next(group for group in found.groups() if group))
-            minor = float(found["minor"]) * amount.minor if amount.minor else 0
-            value = plain(f"{float(figure) * amount.times + minor:f}") + amount.unit
-            yield Counted("number", value if float(figure) >= amount.least else "", *found.span())
+            minor = Decimal(found["minor"]) * Decimal(str(amount.minor)) if amount.minor else 0
+            value = plain(f"{Decimal(figure) * amount.times + minor:f}") if minor or amount.times > 1 else figure
+            yield Counted("number", value + amount.unit if Decimal(figure) >= amount.least else "", *found.span())
 
 
 def _date(parts: dict[str, str | None], language: Language) -> str | None:

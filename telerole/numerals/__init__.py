@@ -27,7 +27,7 @@ _DATE = re.compile(r"\d{4}[-‐–]\d{1,2}[-‐–]\d{1,2}")
 class Number(NamedTuple):
     """Where a number stands in the text, and its canonical digits: ``"186"``, ``"0.5"``, ``"13812345678"``.
 
-    Leading zeros are kept, and a decimal ends in no zero. `spoken` is whether some of it was said in words.
+    Leading zeros are kept, and a decimal ends in no zero. `spoken` is whether some of it was said in words (or as a k).
     """
 
     start: int

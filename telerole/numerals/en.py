@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(rf"{WRITTEN}|[^\W\d_]+(?:'[^\W\d_]+)*|[^\w\s]")
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b")
-_SCALE = re.compile(r"(?<=\d)\s?(k|hundred|thousand|million|billion)\b")
+_SCALE = re.compile(r"(?<=\d)[\s-]?(k|hundred|thousand|million|billion)\b")
 _NUMERAL = re.compile(
     r"\b(?:oh?|zero|nil|n[ao]ught|one|two|three|third|fou?r|fi[fv]|six|seven|eigh|nin|ten|eleven|twel[fv]|twent|thirt|"
     r"hundred|thousand|million|billion|double|triple|treble|first|second)"
@@ -82,7 +82,7 @@ def _written(text: str) -> Iterator[Part]:
         said, end = match.group(), match.end()
         if scale := _SCALE.match(text, end):
             value = Decimal(said.replace(",", "")) * data("en")["scales"][scale.group(1)]
-            yield Part(match.start(), scale.end(), shown(value), spoken=False)
+            yield Part(match.start(), scale.end(), shown(value), spoken=True)
         elif ordinal := _ORDINAL.match(text, end):
             yield Part(match.start(), ordinal.end(), said, spoken=False, ordinal=True)
         else:

@@ -27,6 +27,10 @@ _READ = re.compile(
     rf"|(?P<cardinal>(?=[\d十廿卅]|{_FIGURE}|[零〇]{_FIGURE}){_CARDINAL})"
     r"|(?P<figure>[零〇幺俩仨])"
 )
+_K = re.compile(  # 3k is 3千, but 4K is a screen's, 18K a gold's
+    r"(?<![A-Za-z\d.\-])(\d{1,3}(?:\.\d+)?)[kK](?![A-Za-z\d\-])"
+    r"(?!\s?(?:电视|超?高清|超清|屏|分辨率|画质|显示|视频|投影|摄像|[黄玫白足]?瑰?金))"
+)
 _TOKEN = re.compile(rf"{WRITTEN}|点{_STRING}+|.")
 _PAIR = re.compile(f"{_FIGURE}{{2}}")
 _GUESSES = frozenset(["一二", "一两", "两三", "二三", "三四", "三五", "四五", "五六", "六七", "七八", "八九"])
@@ -34,7 +38,7 @@ _GUESSES = frozenset(["一二", "一两", "两三", "二三", "三四", "三五"
 
 def parts(text: str) -> list[Part]:
     """The numbers of the text that stand by themselves, from left to right."""
-    hidden = text
+    hidden = _K.sub(r"\1千", text)
     for _ in range(2):  # the 一下 of 统一一下 stands after a phrase, not after a numeral
         hidden = _hidden().sub(lambda match: MASK * len(match.group()), hidden)
     return [part for match in _READ.finditer(hidden) if match.group() for part in _read(match)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
@@ -11,6 +13,9 @@ from telerole.numerals import numbers
 from telerole.persona import Role
 from telerole.profile import ProfileField, ProfileTemplate, Value
 from telerole.strategy import Strategy
+
+HAN = re.compile("[\u4e00-\u9fff]")
+LONGEST = 18  # digits of a number that a profile holds
 
 
 class Answer(BaseModel):
@@ -117,12 +122,15 @@ def extraction_of(templates: Sequence[ProfileTemplate], strategies: Sequence[Str
 
 
 def value_of(values: Sequence[str], field: ProfileField) -> Value:
-    """What a profile holds in this field, from the words of an answer; a number is read in digits or in words."""
+    """What a profile holds in this field, from the words of an answer; a number is read in digits or in words.
+
+    Words that are no number, or one that counts nothing (of more than `LONGEST` digits), stay as they are.
+    """
     if field.kind == "tags":
         return tuple(dict.fromkeys(values))
     if field.kind == "number":
-        found = next(iter(numbers(values[0], "zh") or numbers(values[0], "en")), None)
-        return int(float(found.digits)) if found else values[0]
+        found = next(iter(numbers(values[0], "zh" if HAN.search(values[0]) else "en")), None)
+        return int(Decimal(found.digits)) if found and len(found.digits) <= LONGEST else values[0]
     return values[0]
 
 
