@@ -266,6 +266,24 @@ def test_windows_are_joined_without_losing_a_turn_and_later_ones_see_what_came_b
     assert "fair-invitation-en" in seen[1]
 
 
+def test_what_a_later_window_tells_in_another_template_is_taken_where_it_fits_the_first_one() -> None:
+    lines = [f"{('salesperson', 'merchant')[n % 2]}: this is line number {n} of it" for n in range(100)]
+    told = {
+        "fair-lead-en": [{"field": "product", "values": ["lamps"]}],
+        "marketplace-seller-en": [{"field": "channels", "values": ["marketplaces"]}],
+    }
+    chosen = iter(told)
+
+    def reply(messages: Sequence[Message]) -> str:
+        template = next(chosen)
+        return json.dumps(answer(*TURNS, template=template, fields=told[template]))
+
+    (triplet,) = extract([script(*lines)], ScriptedBackend(reply)).triplets()
+    assert triplet.profile.template.id == "fair-lead-en"
+    assert triplet.profile.values == {"product": "lamps"}
+    assert any("channels: 'marketplaces' is not a tag" in one.detail for one in triplet.deviations)
+
+
 def test_a_failure_in_a_later_window_costs_the_earlier_ones_too() -> None:
     lines = [f"{('salesperson', 'merchant')[n % 2]}: this is line number {n} of it" for n in range(200)]
     asked: list[int] = []

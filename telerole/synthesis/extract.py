@@ -144,7 +144,10 @@ class Extract(Piece):
         return [{"role": "system", "content": self.candidates.system}, {"role": "user", "content": asked}]
 
     def _take(self, draft: Draft, found: Extraction, start: int, end: int) -> None:
-        """Add a window: what the first chose stands, and what it told is not overwritten."""
+        """Add a window: what the first chose stands, and what it told is not overwritten.
+
+        A later window may choose another template; of what it tells, only what fits the first one's fields is taken.
+        """
         draft.template = draft.template or found.template
         draft.strategy = draft.strategy or found.strategy
         fields = self.candidates.template(draft.template).fields
@@ -152,6 +155,9 @@ class Extract(Piece):
             if told.field not in fields:
                 continue
             value = value_of(told.values, fields[told.field])
+            if fault := fields[told.field].fault(value):
+                draft.notes.append(Deviation(kind="profile", detail=f"{told.field}: {fault}"))
+                continue
             before = draft.values.setdefault(told.field, value)
             if before != value:
                 draft.notes.append(
