@@ -31,6 +31,8 @@ class Record(BaseModel):
 R = TypeVar("R", bound=Record)
 Prepare = Callable[[dict[str, Any]], dict[str, Any]]
 
+_BRACED = re.compile(r"(?::\s|-\s|[\[,])\s*(?P<slot>\{\{\s*[\w.]+\s*\}\}|\{\s*[\w.]+\s*\})")
+_KEY = re.compile(r"\s*(?:-\s+)?([\w-]+)\s*:\s*$")
 SLOT = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -136,6 +138,9 @@ class _Strict(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                told = "a mapping or a list cannot be a name"
+                raise yaml.constructor.ConstructorError(None, None, told, key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
             seen.add(key.value)
@@ -148,10 +153,23 @@ def _yaml(path: Path, text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise FileError(path, [f"{where}not YAML: {error.problem or error.context}"]) from None
+        why = (_unquoted(text, mark.line) if mark else "") or f"not YAML: {error.problem or error.context}"
+        raise FileError(path, [where + why]) from None
     except yaml.YAMLError as error:
         raise FileError(path, [f"not YAML: {error}"]) from None
     return [] if data is None else data
+
+
+def _unquoted(text: str, number: int) -> str:
+    """What to do about a text on this line (from 0) that begins with a slot: YAML takes braces for a mapping."""
+    lines = text.split("\n")
+    if (slot := _BRACED.search(lines[number])) is None:
+        return ""
+    here = re.search(r"([\w-]+)\s*:[^:]*$", lines[number][: slot.start("slot")])
+    above = (key for line in reversed(lines[:number]) if (key := _KEY.match(line)))
+    key = here or next(above, None)
+    field = f"{key[1]}: " if key else ""
+    return f'{field}a text that begins with a brace must stand in quotes, as "{slot["slot"]} …"'
 
 
 def explain(error: ValidationError, kind: type[BaseModel]) -> list[str]:
@@ -191,6 +209,8 @@ def _explain(fault: dict[str, Any], kind: type[BaseModel]) -> str:
         case "literal_error":
             hint = nearest(str(fault["input"]), re.findall(r"'([^']+)'", fault["msg"]))
             return f"{field}: {fault['msg'].removeprefix('Input ')}, not {fault['input']!r}{hint}"
+        case "string_type" if isinstance(fault["input"], dict):
+            return f"{field}: {fault['msg']}; put a text that begins with a brace in quotes"
         case "value_error":
             # A validator of ours tells several faults in as many lines.
             lines = fault["msg"].removeprefix("Value error, ").splitlines()

@@ -86,6 +86,30 @@ def test_a_file_that_cannot_be_read_says_where_and_why(tmp_path: Path, name: str
     assert told in faults(write(tmp_path, name, text), Script)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("- speaker: merchant\n  text: {{shop}}\n", "line 2, column 10: text: "),
+        ("- speaker: merchant\n  text: {{shop}}, hello\n", "line 2, column 17: text: "),
+        ("- {speaker: merchant, text: {{shop}}}\n", "line 1, column 30: text: "),
+        ("manner:\n  - {{shop}}\n", "line 2, column 6: manner: "),
+        ("tips: [short, {{shop}}]\n", "line 1, column 16: tips: "),
+    ],
+)
+def test_a_slot_without_quotes_is_told_with_its_line_and_field(tmp_path: Path, text: str, told: str) -> None:
+    message = faults(write(tmp_path, "s.yaml", text), Script)
+    assert f'{told}a text that begins with a brace must stand in quotes, as "{{{{shop}}}} …"' in message
+
+
+def test_a_mapping_where_a_text_belongs_is_told_to_be_quoted(tmp_path: Path) -> None:
+    message = faults(write(tmp_path, "p.yaml", GOOD.replace("Short of time.", "{shop}")), Persona)
+    assert "temperament: Input should be a valid string; put a text that begins with a brace in quotes" in message
+
+
+def test_a_list_for_a_name_is_no_yaml_that_is_read(tmp_path: Path) -> None:
+    assert "line 1, column 1: not YAML: a mapping or a list" in faults(write(tmp_path, "s.yaml", "[a, b]: 3\n"), Script)
+
+
 def test_a_missing_file_and_a_folder_are_told_apart_from_bad_content(tmp_path: Path) -> None:
     assert "cannot be read: No such file" in faults(tmp_path / "nothing.yaml", Script)
     folder = tmp_path / "folder.yaml"
