@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from telerole.postprocess.filtering import Example, Heard, ModelFilter, Reject
 from telerole.postprocess.results import Rejection, story
 from telerole.runs import RunFolder, TripletFolder, read
 from telerole.session import Deviation
+from tests.full_disk import files_limited
 
 MODEL_FREE = [name for name in HOMES if not name.endswith("_screen")]
 
@@ -299,6 +301,21 @@ def test_a_failed_cleaning_leaves_the_earlier_files_alone(run: Path) -> None:
         clean(run, chain=Chain.of([Breaks()]), backend=ScriptedBackend("yes"))
     assert (run / "kept.jsonl").read_bytes() == before
     assert not (run / ".cleaning").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told(run: Path) -> None:
+    (run / ".lock").unlink(missing_ok=True)
+    (run / ".lock").mkdir()  # permissions do not bind root
+    with pytest.raises(FileError, match=r"run: cannot be written: .*; make room or get leave to write"):
+        clean(run)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on a file's size")
+def test_a_full_disk_is_told_and_leaves_nothing_of_a_cleaning(run: Path) -> None:
+    before = sorted(path.name for path in run.iterdir())
+    with files_limited(1000), pytest.raises(FileError, match="cannot be written: File too large"):
+        clean(run)
+    assert sorted(path.name for path in run.iterdir()) == before
 
 
 def test_the_funnel_is_drawn_with_the_numbers_it_has(run: Path) -> None:

@@ -20,7 +20,7 @@ from telerole.chairs import Chairs, model_at_work
 from telerole.errors import BackendError, BudgetSpent
 from telerole.postprocess.chain import Chain
 from telerole.postprocess.filtering import Collector, Example, ModelFilter, Reject
-from telerole.postprocess.results import Funnel, Rejection, Results, Rewritten, Stage, Verdicts
+from telerole.postprocess.results import Funnel, Rejection, Results, Rewritten, Stage, Verdicts, writing
 from telerole.session import Triplet
 
 CONCURRENCY = 16
@@ -39,7 +39,7 @@ def clean(
     The filters are those of `chain`, the bundled ones unless said; those that ask a model need a `backend`, else they
     are left out and named in the result. A session that a model gave no verdict on is neither kept nor rejected: the
     same call again asks for what is missing. The files are there whole or not at all.
-    Raises `InputError` where there is no run.
+    Raises `InputError` where there is no run, and `FileError` where its folder cannot be written.
     """
     return loop.wait(aclean(run, chain=chain, backend=backend, budget=budget, cassette=cassette))
 
@@ -54,7 +54,9 @@ async def aclean(
 ) -> Funnel:
     """`clean` for callers with a loop."""
     folder, filters = runs.read(run), chain or Chain.read()
-    with journal.lock(Path(run) / ".lock"), Results(Path(run)) as results:
+    with writing(Path(run)):
+        held = journal.lock(Path(run) / ".lock")
+    with held, Results(Path(run)) as results:
         tally = Tally(filters)
         found = compare(judge(folder.triplets(), filters, tally, results))
         asked = Asked()

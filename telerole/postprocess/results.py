@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import BufferedWriter
 from pathlib import Path
 from shutil import rmtree
@@ -74,6 +75,16 @@ class Funnel(Record):
         return sum(stage.unjudged for stage in self.stages)
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Within, what cannot be written is a `FileError` for `path`."""
+    try:
+        yield
+    except OSError as error:
+        told = f"cannot be written: {error.strerror or error}; make room or get leave to write, or clean a copy"
+        raise FileError(path, [told]) from None
+
+
 class Verdicts:
     """What models said in earlier cleanings of the run and in this one, kept in ``verdicts.jsonl``.
 
@@ -82,11 +93,9 @@ class Verdicts:
 
     def __init__(self, run: Path) -> None:
         path = run / "verdicts.jsonl"
-        try:
+        with writing(path):
             self._journal = journal.Journal(path, kept="verdicts")
             self._failures = journal.Journal(run / "failures.jsonl", kept="verdicts")
-        except OSError as error:
-            raise FileError(path, [f"cannot be written: {error.strerror}"]) from None
         said = (journal.parse(path, number, line, Verdict) for number, line in journal.lines(path))
         self._known = {one.key: one.verdict for one in said}
 
@@ -140,7 +149,8 @@ class Results:
 
     def __exit__(self, *exception: object) -> None:
         for file in self._files.values():
-            file.close()
+            with suppress(OSError):  # on a disk that is full it writes what is left; at a good end nothing is
+                file.close()
         rmtree(self._folder, ignore_errors=True)
 
     def keep(self, triplet: Triplet) -> None:
@@ -162,12 +172,17 @@ class Results:
 
     def left(self) -> Iterator[Triplet]:
         """The sessions that were put aside, in their order."""
-        self._files["left"].flush()
         path = self._folder / "left"
+        with writing(path):
+            self._files["left"].flush()
         return (journal.parse(path, number, line, Triplet) for number, line in journal.lines(path))
 
     def finish(self, funnel: Funnel) -> None:
         """Put the new files in the place of the old ones; what a filter no longer does is taken away."""
+        with writing(self._run):
+            self._finish(funnel)
+
+    def _finish(self, funnel: Funnel) -> None:
         for file in self._files.values():
             file.close()
         for kind in ("rejected", "rewritten"):
@@ -180,16 +195,15 @@ class Results:
         journal.replace(self._run / "funnel.json", [funnel.model_dump_json(indent=2).encode() + b"\n"])
 
     def _add(self, name: str, record: Record) -> None:
-        self._open(name).write(journal.line(record))
+        with writing(self._folder / name):
+            self._open(name).write(journal.line(record))
 
     def _open(self, name: str) -> BufferedWriter:
         if name not in self._files:
             path = self._folder / name
-            try:
+            with writing(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._files[name] = path.open("wb")
-            except OSError as error:
-                raise FileError(path, [f"cannot be written: {error.strerror}"]) from None
         return self._files[name]
 
 
