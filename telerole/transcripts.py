@@ -30,6 +30,10 @@ SPEAKERS: dict[str, Speaker] = {
             "seller",
             "rep",
             "caller",
+            "sales rep",
+            "sales agent",
+            "customer service",
+            "account manager",
             "销售",
             "销售员",
             "坐席",
@@ -39,13 +43,36 @@ SPEAKERS: dict[str, Speaker] = {
         ),
         "salesperson",
     ),
-    **dict.fromkeys(("merchant", "customer", "client", "shop", "商家", "客户", "老板", "商户", "店主"), "merchant"),
+    **dict.fromkeys(
+        (
+            "merchant",
+            "customer",
+            "client",
+            "shop",
+            "owner",
+            "shop owner",
+            "store owner",
+            "商家",
+            "客户",
+            "老板",
+            "商户",
+            "店主",
+        ),
+        "merchant",
+    ),
     **dict.fromkeys(("unknown", "?", "？", "未知"), "unknown"),
 }
 _LINE = re.compile(
     r"\s*(?:\[?[\d:.,\s-]+\]?\s+)?"  # a time stamp
-    r"(?P<speaker>[^\W\d_]{1,12}|[?？]|(?:speaker|spk|说话人|发言人)[\s_]*\w{1,3}|[A-Za-z])"
-    r"(?:\s*[(\[（]?[\d:.]{4,}[)\]）]?)?\s*[:：]\s*(?P<text>.*)",
+    r"(?P<speaker>[^\W\d_]{1,12}|[?？]|(?:speaker|spk|说话人|发言人)[\s_]*\w{1,3}|[A-Za-z]"
+    r"|[^\W\d_][\w.'’-]*(?:\s+[\w.'’-]+){1,2}?)"
+    r"(?:\s*(?:[(\[（][\d:.]{4,}[)\]）]|(?P<bare>[\d:.]{4,})|[(\[（](?P<note>[^()（）\[\]:：]{1,30})[)\]）]))?"
+    r"\s*[:：]\s*(?P<text>.*)",
+    re.I,
+)
+_BEFORE_TIME = re.compile(  # "At 10:30: fine" goes on with the line before
+    r"(?:at|by|from|until|till|after|before|around|about|say|maybe|or|and|so|上午|下午|早上|晚上|中午|凌晨|"
+    r"今天|明天|后天|大概|大约|到|在|就)",
     re.I,
 )
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -86,13 +113,15 @@ def read_scripts(path: Path | str) -> Scripts:
 def transcript(text: str, id: str) -> Script:
     """A plain transcript as a `Script`; a line without a speaker belongs to the line before.
 
+    A speaker is one word, or several that are names or say a role, and may have a time or a note in brackets:
+    "Sales Rep:", "Agent (Tom):", "Tom Baker [00:31]:".
     Where the speakers have no names but numbers or letters, whoever says more is taken for the salesperson: it is a
     guess, as every speaker of a script is. Raises `InputError` or pydantic's `ValidationError`.
     """
     lines: list[tuple[str, str]] = []
     for line in filter(str.strip, text.splitlines()):
-        if (match := _LINE.fullmatch(line)) is not None:
-            lines.append((" ".join(match["speaker"].lower().split()), match["text"].strip()))
+        if (match := _LINE.fullmatch(line)) is not None and (label := _label(match)):
+            lines.append((label, match["text"].strip()))
         elif lines:
             lines[-1] = (lines[-1][0], f"{lines[-1][1]} {line.strip()}")
     said = [(speaker, text) for speaker, text in lines if text]
@@ -113,10 +142,30 @@ def language_of(text: str) -> Language:
     return "zh" if letters and len(_HAN.findall(text)) >= 0.2 * letters else "en"
 
 
+def _label(match: re.Match[str]) -> str:
+    """Who speaks, in lower case, or nothing where the words before the colon are no speaker's."""
+    words = match["speaker"].split()
+    label = " ".join(words).lower()
+    if match["bare"] and not _role(label) and (words[-1].islower() or _BEFORE_TIME.fullmatch(label)):
+        return ""
+    named = all(word[0].isupper() or word.isdigit() or _HAN.match(word) for word in words)
+    if len(words) > 1 and not named and label not in SPEAKERS and not re.match(r"speaker|spk", label):
+        return ""
+    if len(words) > 1 and _HAN.search(label) and not _role(label):
+        return ""
+    return f"{label} ({match['note'].lower()})" if match["note"] and not _role(label) else label
+
+
+def _role(label: str) -> Speaker | None:
+    """The role that a label says: as a whole, in its last word, or in its first ("sales rep", "agent 2", 销售 小林)."""
+    words = label.split()
+    return next((SPEAKERS[one] for one in (label, words[-1], words[0]) if one in SPEAKERS), None)
+
+
 def _roles(said: list[tuple[str, str]]) -> dict[str, Speaker]:
     """Who each label is: by its name, and of two nameless ones the one who says more sells."""
     labels = list(dict.fromkeys(speaker for speaker, _ in said))
-    roles = {label: SPEAKERS[label] for label in labels if label in SPEAKERS}
+    roles = {label: role for label in labels if (role := _role(label))}
     nameless = [label for label in labels if label not in roles]
     amount = {label: sum(len(text) for speaker, text in said if speaker == label) for label in nameless}
     free: list[Speaker] = [role for role in ("salesperson", "merchant") if role not in roles.values()]

@@ -30,6 +30,13 @@ def record(id: str, lines: int = 2) -> str:
         ),
         ("说话人1：喂您好我是平台的小林想跟您说个事\n说话人2：嗯", ["salesperson", "merchant"]),
         ("A: hello, this is Nina from Seabridge\nB: mm", ["salesperson", "merchant"]),
+        ("Sales Rep: hello\nShop Owner: yes", ["salesperson", "merchant"]),
+        ("sales rep: hello\ncustomer: yes", ["salesperson", "merchant"]),
+        ("Agent 1: hello\nCustomer 1: yes\nAgent 2: hi", ["salesperson", "merchant", "salesperson"]),
+        ("[00:01] Agent (Tom): hello\n[00:03] Customer (Li): yes", ["salesperson", "merchant"]),
+        ("Speaker (Tom): hello, this is Tom\nSpeaker (Li): yes", ["salesperson", "merchant"]),
+        ("Customer: yes?\nTom Baker [00:31]: hello there", ["merchant", "salesperson"]),
+        ("销售（小林）：喂\n商家 王总：哎", ["salesperson", "merchant"]),
     ],
 )
 def test_a_plain_transcript_names_its_speakers_in_many_ways(text: str, speakers: list[str]) -> None:
@@ -39,6 +46,15 @@ def test_a_plain_transcript_names_its_speakers_in_many_ways(text: str, speakers:
 def test_a_line_without_a_speaker_belongs_to_the_line_before() -> None:
     read = transcript("Sales: hello\n  is that the lamp shop\n\nCustomer: yes", "one")
     assert [line.text for line in read.lines] == ["hello is that the lamp shop", "yes"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["at 10:30: fine", "At 10:30: fine", "is 10:30: no", "10:30: fine", "下午 3:30：过来", "One thing: it costs five"],
+)
+def test_a_time_or_a_phrase_before_a_colon_is_no_speaker(more: str) -> None:
+    read = transcript(f"Sales: shall we say\n{more}\nCustomer: yes", "one")
+    assert [line.text for line in read.lines] == [f"shall we say {more}", "yes"]
 
 
 def test_the_language_is_that_of_the_words() -> None:
