@@ -71,6 +71,7 @@ FAULTS: dict[str, dict[Language, list[str]]] = {
             "Here's the next line of the call.",
             "According to the scenario I'm busy now.",
             "Let me stay in character.",
+            "Right, bye then. End of call.",
         ],
         "zh": ["以下是续写的对话。", "根据设定我现在应该在忙。", "我们继续角色扮演吧。"],
     },
@@ -82,6 +83,9 @@ INNOCENT: dict[Language, list[str]] = {
         "I ring a customer: nobody there.",
         "You're not interested, you say?",
         "It's the agent who deals with that, well, our agent in Leeds.",
+        "Hello, who am I speaking to?",
+        "I'll have to ask my boss about that.",
+        "I'll text you at the end of the call.",
     ],
     "zh": [
         "我们公司就我一个人。",
@@ -89,6 +93,7 @@ INNOCENT: dict[Language, list[str]] = {
         "老板不在，我是看店的。",
         "别笑，真的。",
         "我跟他说，你找老板去。",
+        "价格我得跟老板商量一下。",
     ],
 }
 
