@@ -232,6 +232,14 @@ def test_an_answer_needs_a_question(language: Language) -> None:
             {"en": "Our two staff, yes.", "zh": "对，我店里就两个人。"},
         ),
         (
+            {"en": "I opened the shop in 2015.", "zh": "我们2015年成立的。"},
+            {"en": "We started selling online in 2019.", "zh": "我们2019年开始做线上。"},
+        ),
+        (
+            {"en": "We've been in business since 2015.", "zh": "厂2008年办的。"},
+            {"en": "We've been trading online since 2019.", "zh": "店2015年开的。"},
+        ),
+        (
             {"en": "We had five people before.", "zh": "我们以前有五个人。"},
             {"en": "There's two people.", "zh": "我们就两个人。"},
         ),
@@ -246,6 +254,14 @@ def test_a_number_that_changed_or_is_wished_for_is_no_contradiction(
 ) -> None:
     told = call([MORE[language], one[language], MORE[language], other[language]], language)
     assert rejected(told) is None
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_two_years_in_which_one_shop_began_are_a_contradiction(language: Language) -> None:
+    one = {"en": "I opened the shop in 2015.", "zh": "我2015年开的店。"}
+    other = {"en": "I started up in 2018.", "zh": "我们2018年成立的。"}
+    told = call([MORE[language], one[language], MORE[language], other[language]], language)
+    assert rejected(told) == "contradiction"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
