@@ -108,6 +108,7 @@ def test_a_question_is_a_repetition_once_it_was_answered(
     [
         ("en", ["It is free until June, free until June, free until June, free until June.", "Hello?"]),
         ("en", ["I see what you mean I see what you mean I see what you mean", "Are you there?"]),
+        ("en", ["No, no, no, no, no, no, no, no, no, no, no, no, no, no.", "Hello?"]),
         ("zh", ["这个平台真的很好用，这个平台真的很好用，这个平台真的很好用。", "喂？"]),
         ("zh", ["您看我给您发您看我给您发您看我给您发过去", "啊？"]),
     ],
@@ -152,6 +153,8 @@ def test_a_phrase_that_comes_back_in_every_turn_is_a_repetition(language: Langua
     [
         ("en", ["Yeah, I see.", "Mm.", "Yeah, I see.", "Mm.", "Yeah, I see.", "Mm."]),
         ("zh", ["嗯，您说。", "好的好的。", "嗯，您说。", "好的好的。", "嗯嗯嗯。", "好的好的。"]),
+        ("en", ["Would you like it?", "No, no, no, no, no, no, no."]),
+        ("zh", ["给您登记吧。", "不不不不不不不不，哈哈哈哈哈哈哈哈。"]),
         ("zh", ["喂喂喂，能听见吗？", "听得见。", "对对对，就是这个。", "好好好。"]),
         (
             "en",

@@ -113,7 +113,7 @@ def _again(limits: Repetition, turns: Sequence[Turn], role: Role, language: Lang
 def _looping(limits: Repetition, turns: Sequence[Turn], role: Role, language: Language) -> Reject | None:
     """A phrase that comes over and over in one turn."""
     for index, turn in enumerate(turns):
-        phrase, times = _most_common(_phrases(turn.text, language) if turn.role == role else ())
+        phrase, times = _most_common(_apart(_phrases(turn.text, language)) if turn.role == role else ())
         if times >= limits.phrase_times:
             reason = f"the {role} says {joined(phrase, language)!r} {times} times in one turn"
             evidence = (Evidence(turn=index, text=turn.text),)
@@ -165,6 +165,15 @@ def _pieces(turns: Sequence[Turn], role: Role, language: Language) -> Iterator[_
 def _phrases(text: str, language: Language) -> list[tuple[str, ...]]:
     said, size = tokens(text, language), _lengths(language).phrase
     return [tuple(said[at : at + size]) for at in range(len(said) - size + 1)]
+
+
+def _apart(phrases: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """The phrases without those of which half or more stands in an earlier one of the same words ("no, no, no, no")."""
+    begins: dict[tuple[str, ...], int] = {}
+    for at, phrase in enumerate(phrases):
+        if phrase not in begins or at - begins[phrase] > len(phrase) / 2:
+            begins[phrase] = at
+            yield phrase
 
 
 def _most_common(phrases: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], int]:
