@@ -110,7 +110,13 @@ def test_one_mark_of_writing_rejects_a_call(kind: str, language: Language) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["1.5 percent, I think.", "It's 3.20, well, 3.25.", "Half-price, like, forty-odd pounds."]
+    "text",
+    [
+        "1.5 percent, I think.",
+        "It's 3.20, well, 3.25.",
+        "Half-price, like, forty-odd pounds.",
+        "3. Me and the girls.",
+    ],
 )
 def test_a_spoken_number_is_no_list(text: str) -> None:
     assert verdict(call([*SPOKEN_EN[:2], text, *SPOKEN_EN[3:]], "en")) is None
