@@ -395,7 +395,9 @@ def test_items_stand_in_order_and_apart(speech: tuple[Language, list[str]]) -> N
         end = item.end
 
 
-@pytest.mark.parametrize(("language", "word"), [("en", "at dot "), ("en", "a dot "), ("zh", "路"), ("zh", "微信a ")])
+@pytest.mark.parametrize(
+    ("language", "word"), [("en", "at dot "), ("en", "a dot "), ("en", "a."), ("zh", "路"), ("zh", "微信a ")]
+)
 def test_the_same_words_over_and_over_are_read_to_the_end(language: Language, word: str) -> None:
     assert find(word * 300, language) == ()
 
