@@ -97,14 +97,12 @@ class Folder:
         """
         path, plain = Path(path), json.loads(json.dumps(dict(config)))
         with ExitStack() as held:
-            try:
+            with journal.writing(path):
                 make(path)
                 held.enter_context(journal.lock(path / ".lock"))
                 begin(path, plain)
                 finished = journal.Journal(path / f"{cls.holds}.jsonl", kept=f"finished {cls.what}s")
                 failed = journal.Journal(path / "failures.jsonl", kept=f"finished {cls.what}s")
-            except OSError as error:
-                raise FileError(path, [f"cannot be written: {error.strerror}; name another folder"]) from None
             folder = cls(path, plain)
             held.callback(finished.sync)
             held.callback(failed.sync)

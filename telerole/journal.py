@@ -95,12 +95,12 @@ def replace(path: Path, lines: Iterable[bytes]) -> None:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """What cannot be written at or under `path` meanwhile is a `FileError`."""
+def writing(path: Path, advice: str = "name another place") -> Iterator[None]:
+    """What cannot be written at or under `path` meanwhile is a `FileError`, with what to do about it."""
     try:
         yield
     except OSError as error:
-        raise FileError(path, [f"cannot be written: {error.strerror}; name another place"]) from None
+        raise FileError(path, [f"cannot be written: {error.strerror or error}; {advice}"]) from None
 
 
 def lock(path: Path) -> FileIO:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from telerole import journal
 from telerole.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -52,11 +53,9 @@ def save(chart: Chart, path: Path | str) -> None:
             f"{path}: a chart is saved as {', '.join(writers)}, not {path.suffix or 'without one'!r}{hint}"
         )
     made = writers[path.suffix.lower()](chart)
-    try:
+    with journal.writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(made.encode() if isinstance(made, str) else made)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def coverage_chart(coverage: Coverage) -> Chart:

@@ -139,10 +139,8 @@ class RunFolder(Folder, Run):
         self._writing()
         file, planned = self._file("scenarios"), map(journal.line, scenarios)
         if not file.exists():
-            try:
+            with journal.writing(file):
                 journal.replace(file, planned)
-            except OSError as error:
-                raise FileError(file, [f"cannot be written: {error.strerror}"]) from None
             return
         with file.open("rb") as before:
             for number, (old, new) in enumerate(zip_longest(before, planned), start=1):

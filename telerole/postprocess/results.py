@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from io import BufferedWriter
 from pathlib import Path
 from shutil import rmtree
@@ -14,7 +14,7 @@ import orjson
 
 from telerole import journal, prompts, runs
 from telerole.backends.base import Backend
-from telerole.errors import BackendError, FileError, InputError, nearest
+from telerole.errors import BackendError, InputError, nearest
 from telerole.folder import Failure, whole_characters
 from telerole.postprocess.filtering import Evidence, Example, ModelFilter, Reject
 from telerole.records import R, Record
@@ -75,14 +75,9 @@ class Funnel(Record):
         return sum(stage.unjudged for stage in self.stages)
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> AbstractContextManager[None]:
     """Within, what cannot be written is a `FileError` for `path`."""
-    try:
-        yield
-    except OSError as error:
-        told = f"cannot be written: {error.strerror or error}; make room or get leave to write, or clean a copy"
-        raise FileError(path, [told]) from None
+    return journal.writing(path, "make room or get leave to write, or clean a copy")
 
 
 class Verdicts:

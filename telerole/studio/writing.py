@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from telerole import schemas
+from telerole import journal, schemas
 from telerole.errors import InputError
 from telerole.persona import Disposition, Persona
 
@@ -97,15 +97,13 @@ def save(path: Path | str, text: str, *, force: bool = False) -> None:
     """Write the file whole or not at all; one that is there is kept, unless `force` is given."""
     path = Path(path)
     must_be_free(path, force)
-    try:
+    with journal.writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, half = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
         os.chmod(half, path.stat().st_mode & 0o777 if path.exists() else 0o644)
         os.replace(half, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def _plain(persona: Persona) -> dict[str, Any]:

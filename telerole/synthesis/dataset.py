@@ -16,7 +16,7 @@ from telerole.backends.budget import Budget
 from telerole.backends.cassette import Cassette
 from telerole.catalog import Catalog, Seed
 from telerole.chairs import Chair
-from telerole.errors import FileError, InputError
+from telerole.errors import InputError
 from telerole.postprocess.chain import Chain
 from telerole.postprocess.cleaning import clean
 from telerole.postprocess.results import Funnel
@@ -177,12 +177,10 @@ def _begin(path: Path, library: Catalog, parts: Split, pairs: Sequence[QAPair], 
     sets = {name: [seed.script for seed in getattr(parts, name)] for name in Shares.model_fields}
     if not any(sets.values()):
         raise InputError("the library holds no seed scripts in that language")
-    try:
+    with journal.writing(path):
         folder.make(path)
         folder.begin(path, {**config, "corpus": corpus.hexdigest()[:10]})
         journal.replace(path / "split.json", [json.dumps(sets, indent=2).encode() + b"\n"])
-    except OSError as error:
-        raise FileError(path, [f"cannot be written: {error.strerror}; name another folder"]) from None
 
 
 def _table(

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from telerole import folder, journal, plots
-from telerole.errors import FileError, InputError
+from telerole.errors import InputError
 from telerole.persona import Role
 from telerole.progress import Bar
 from telerole.records import Record
@@ -24,6 +24,7 @@ from telerole.training.encoding import Chats, Encoded, encode, read_chats, withi
 from telerole.training.weights import Base as Weights
 
 LIBRARIES = ("telerole", "torch", "transformers", "trl", "peft")
+GOES_ON = "make room, and the same command goes on"
 STATE = {
     curves.DIGESTS, "README.md", "optimizer.pt", "rng_state.pth", "scaler.pt", "scheduler.pt",
     "trainer_state.json", "training_args.bin",
@@ -121,22 +122,14 @@ def _encoded(chats: Chats, tokenizer: Any, settings: Settings) -> Rows:
 @contextmanager
 def _opened(out: Path, config: dict[str, Any]) -> Iterator[curves.Curve]:
     """The folder of this training, begun or gone on with, and kept from others; its curve to the newest checkpoint."""
-    try:
+    with journal.writing(out):
         folder.make(out)
         held = journal.lock(out / ".lock")
-    except OSError as error:
-        raise FileError(out, [f"cannot be written: {error.strerror}; name another folder"]) from None
     with held:
-        try:
+        with journal.writing(out, GOES_ON):
             folder.begin(out, config)
             curve = curves.Curve(out, curves.go_on_from(out))
-        except OSError as error:
-            raise _full(out, error) from None
         yield curve
-
-
-def _full(out: Path, error: OSError) -> FileError:
-    return FileError(out, [f"cannot be written: {error.strerror or error}; make room, and the same command goes on"])
 
 
 def _run(
@@ -193,12 +186,10 @@ def _finish(
         validation_loss=best.validation_loss,
         versions={name: version(name) for name in LIBRARIES},
     )
-    try:
+    with journal.writing(out, GOES_ON):
         _place(curves.checkpoint(out, best.step), out / (WHOLE if settings.full else PEFT), found)
         plots.save(plots.loss_chart(steps), out / "loss.svg")
         journal.replace(out / RECORD, [trained.model_dump_json(indent=2).encode() + b"\n"])
-    except OSError as error:
-        raise _full(out, error) from None
     shutil.rmtree(out / curves.CHECKPOINTS)
     return trained
 

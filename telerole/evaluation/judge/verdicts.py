@@ -10,7 +10,6 @@ from typing import Self
 from pydantic import ConfigDict
 
 from telerole import journal
-from telerole.errors import FileError
 from telerole.evaluation.judge.questions import Metric
 from telerole.folder import Failure
 from telerole.postprocess.filtering import Evidence
@@ -79,12 +78,10 @@ class VerdictFolder(Verdicts):
         """Add to the folder; no other process may meanwhile. Raises `InputError` where it cannot be written or read."""
         path = Path(path)
         with ExitStack() as held:
-            try:
+            with journal.writing(path):
                 path.mkdir(parents=True, exist_ok=True)
                 held.enter_context(journal.lock(path / ".lock"))
                 folder = cls(path)
-            except OSError as error:
-                raise FileError(path, [f"cannot be written: {error.strerror}; name another folder"]) from None
             held.callback(folder._journal.sync)
             held.callback(folder._failures.sync)
             yield folder
