@@ -256,6 +256,13 @@ def test_a_number_that_changed_or_is_wished_for_is_no_contradiction(
     assert rejected(told) is None
 
 
+def test_a_number_of_any_length_is_compared() -> None:
+    long = f"We've got {'1' * 5000} shops."
+    assert rejected(call([STARTS["en"], "Yes?", "Fine?", long, "All right.", "We've got two shops."], "en")) == (
+        "contradiction"
+    )
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_two_years_in_which_one_shop_began_are_a_contradiction(language: Language) -> None:
     one = {"en": "I opened the shop in 2015.", "zh": "我2015年开的店。"}

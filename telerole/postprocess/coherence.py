@@ -125,7 +125,7 @@ def _asks(turn: Turn, language: Language) -> bool:
 
 def _contradicts(session: Session) -> Iterator[Evidence]:
     """One speaker gives the same fact two numbers."""
-    told: dict[tuple[Role, str], tuple[int, Evidence]] = {}
+    told: dict[tuple[Role, str], tuple[str, Evidence]] = {}
     for n, turn in enumerate(session.turns):
         for fact, number, phrase in _facts(turn.text, session.language):
             line = Evidence(turn=n, text=phrase)
@@ -134,7 +134,7 @@ def _contradicts(session: Session) -> Iterator[Evidence]:
                 yield from (before, line)
 
 
-def _facts(text: str, language: Language) -> Iterator[tuple[str, int, str]]:
+def _facts(text: str, language: Language) -> Iterator[tuple[str, str, str]]:
     """The facts of the text, each with its number and its words."""
     numbers = data("coherence", language)["numbers"]
     hedged = sign("coherence", "hedged", language)
@@ -142,7 +142,7 @@ def _facts(text: str, language: Language) -> Iterator[tuple[str, int, str]]:
         for fact, pattern in _counted(language).items():
             if (match := pattern.search(clause)) and not hedged.search(clause):
                 number = match["number"]
-                yield fact, int(numbers.get(number, number)), match[0]
+                yield fact, str(numbers.get(number, number)), match[0]
 
 
 @cache
