@@ -12,7 +12,7 @@ import pytest
 
 from telerole import Cassette, Reply, RunFolder, Sampling, Scenario, ScriptedBackend, Simulator
 from telerole.backends.base import Backend, Message
-from telerole.errors import FileError, InputError, ReplayMiss, ServerFault
+from telerole.errors import BackendError, EmptyReply, FileError, InputError, ReplayMiss, ServerFault, Truncated
 from telerole.session import Usage
 
 
@@ -108,6 +108,69 @@ async def test_a_failed_call_is_passed_on_and_not_recorded(tmp_path: Path) -> No
     with pytest.raises(ServerFault):
         await tape.generate(ASKED)
     assert len((tmp_path / "tape.jsonl").read_text().splitlines()) == 1
+
+
+def final(error: BackendError) -> BackendError:
+    """As the local backend raises it where a seed was given."""
+    error.retryable = False
+    return error
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        Truncated("cut off", raw=" Well,\n", usage=Usage(calls=1, attempts=1, completion_tokens=9)),
+        Truncated("cut off in the middle of a character", raw="half \ud83d"),
+        EmptyReply("no words"),
+    ],
+)
+async def test_an_answer_cut_off_or_empty_that_would_be_so_again_is_replayed_as_the_same_error(
+    tmp_path: Path, made: BackendError
+) -> None:
+    def fails(messages: Sequence[Message]) -> str:
+        raise final(made)
+
+    asked: list[tuple[Backend | None, Literal["record", "replay"]]] = [
+        (ScriptedBackend(fails, "toy"), "record"),
+        (Counting("toy"), "record"),
+        (None, "replay"),
+    ]
+    for backend, mode in asked:
+        with pytest.raises(type(made)) as caught:
+            await Cassette(tmp_path / "tape.jsonl", backend, mode).generate(ASKED)
+        assert (str(caught.value), caught.value.usage) == (str(made), made.usage)
+        assert caught.value.raw == (made.raw and made.raw.replace("\ud83d", "?"))
+        assert not caught.value.retryable
+    assert len((tmp_path / "tape.jsonl").read_text().splitlines()) == 2
+
+
+async def test_a_cut_off_answer_that_may_be_whole_another_time_is_not_recorded(tmp_path: Path) -> None:
+    def fails(messages: Sequence[Message]) -> str:
+        raise Truncated("cut off")
+
+    with pytest.raises(Truncated):
+        await Cassette(tmp_path / "tape.jsonl", ScriptedBackend(fails)).generate(ASKED)
+    assert len((tmp_path / "tape.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_call_whose_reply_was_cut_off_and_asked_for_again_is_replayed_to_the_byte(
+    scenario: Scenario, tmp_path: Path
+) -> None:
+    class Cut(Counting):
+        """Cuts off every second reply, as a small local model may."""
+
+        async def generate(self, messages: Sequence[Message], *, sampling: Any = None, schema: Any = None) -> Reply:
+            reply = await super().generate(messages, sampling=sampling, schema=schema)
+            if self.calls % 2:
+                raise final(Truncated("cut off", raw=reply.text, usage=reply.usage))
+            return reply
+
+    cut = Cut()
+    played = Simulator(cut, max_turns=6, cassette=Cassette(tmp_path / "tape.jsonl")).run(scenario)
+    tape = Cassette(tmp_path / "tape.jsonl", mode="replay")
+    assert Simulator(Cut(), max_turns=6, cassette=tape).run(scenario) == played
+    assert played.finished
+    assert cut.calls > 2
 
 
 async def test_one_cassette_holds_several_backends_apart(tmp_path: Path) -> None:

@@ -15,12 +15,14 @@ from pydantic import ConfigDict, ValidationError
 
 from telerole import journal
 from telerole.backends.base import Backend, Message, Reply, Sampling, close
-from telerole.errors import FileError, InputError, ReplayMiss, nearest
+from telerole.errors import BackendError, EmptyReply, FileError, InputError, ReplayMiss, Truncated, nearest
 from telerole.records import Record
+from telerole.session import Usage
 
 Mode = Literal["record", "replay"]
 
 VERSION: Final = 1
+ANSWERS: Mapping[str, type[BackendError]] = {"Truncated": Truncated, "EmptyReply": EmptyReply}
 SHOWN = 80  # characters of a message in an error
 
 
@@ -68,21 +70,46 @@ class Request(Verbatim):
         return _digest([self.backend, self.messages, self.sampling, self.schema_digest])
 
 
+class Fault(Verbatim):
+    """A model's answer that is no reply and would be the same again, such as one that the token limit cut off."""
+
+    kind: Literal["Truncated", "EmptyReply"]
+    message: str
+    raw: str | None = None
+    usage: Usage | None = None
+
+    @classmethod
+    def of(cls, error: BackendError) -> Self | None:
+        """What is recorded of the error; None where it is no answer, or asking again may bring another."""
+        if error.retryable or error.kind not in ANSWERS:
+            return None
+        raw = error.raw and error.raw.encode(errors="replace").decode()  # half a character fits into no file
+        return cls.model_validate({"kind": error.kind, "message": str(error), "raw": raw, "usage": error.usage})
+
+    def error(self) -> BackendError:
+        """The error as it was raised."""
+        error = ANSWERS[self.kind](self.message, raw=self.raw, usage=self.usage)
+        error.retryable = False
+        return error
+
+
 class Entry(Verbatim):
-    """A request and the reply to it: one line of the file."""
+    """A request and what it was answered: one line of the file."""
 
     request: Request
-    reply: Reply
+    reply: Reply | Fault
 
 
 class Cassette:
     """Replies on file. ``Cassette(path, backend)`` is a backend; ``cassette.of(backend)`` is for several on one file.
 
-    In mode ``"record"`` every successful reply is written down the moment it comes, and a request that is already
-    on file is answered from it, so an interrupted recording goes on where it stopped. In mode ``"replay"`` neither
-    backend nor network is touched: a request that is not on file is a `ReplayMiss`. The same request always gets
-    the same reply: the first that was recorded. Requests are told apart by backend name, messages, sampling (with
-    its seed) and schema; usage is replayed with the text. `provenance` goes into a new file's first line.
+    In mode ``"record"`` every reply is written down the moment it comes, and a request that is already on file is
+    answered from it, so an interrupted recording goes on where it stopped. In mode ``"replay"`` neither backend nor
+    network is touched: a request that is not on file is a `ReplayMiss`. The same request always gets the same reply:
+    the first that was recorded. So does one whose answer was cut off or empty and would be again (`Truncated` and
+    `EmptyReply` of a seeded local model); other failures are not recorded. Requests are told apart by backend name,
+    messages, sampling (with its seed) and schema; usage is replayed with the text. `provenance` goes into a new file's
+    first line.
 
     Raises `FileError` for a file that cannot be read or written, or is no cassette.
     """
@@ -130,11 +157,11 @@ class Cassette:
         """Release the wrapped backend."""
         await close(self._backend)
 
-    def _find(self, request: Request) -> Reply | None:
+    def _find(self, request: Request) -> Reply | Fault | None:
         entry = self._entries.get(request.key)
         return None if entry is None else entry.reply
 
-    def _keep(self, request: Request, reply: Reply) -> Reply:
+    def _keep(self, request: Request, reply: Reply | Fault) -> Reply | Fault:
         """Write the reply down, unless the same request was answered meanwhile; returns the reply that is on file."""
         entry = Entry(request=request, reply=reply)
         first = self._entries.setdefault(request.key, entry)
@@ -166,18 +193,30 @@ class _Taped:
     async def generate(
         self, messages: Sequence[Message], *, sampling: Sampling = Sampling(), schema: Mapping[str, Any] | None = None
     ) -> Reply:
-        """The recorded reply, or a new one that is recorded."""
+        """The recorded answer, or a new one that is recorded."""
         request = Request.of(self.name, messages, sampling, schema)
         if (known := self._cassette._find(request)) is not None:
-            return known
+            return _given(known)
         if self._cassette.mode == "replay" or isinstance(self._backend, str):
             raise self._cassette._miss(request, messages)
-        reply = await self._backend.generate(messages, sampling=sampling, schema=schema)
-        return self._cassette._keep(request, reply)
+        answer: Reply | Fault
+        try:
+            answer = await self._backend.generate(messages, sampling=sampling, schema=schema)
+        except BackendError as error:
+            if (fault := Fault.of(error)) is None:
+                raise
+            answer = fault
+        return _given(self._cassette._keep(request, answer))
 
     async def aclose(self) -> None:
         """Release the backend."""
         await close(self._backend)
+
+
+def _given(answer: Reply | Fault) -> Reply:
+    if isinstance(answer, Fault):
+        raise answer.error()
+    return answer
 
 
 def _digest(value: object) -> str:
