@@ -52,15 +52,14 @@ class Conversation:
                     said = await chairs[role].speak(Call(self.scenario, self._heard(turns, role), self.seed))
                 except BudgetSpent as error:
                     end = End(reason="budget", detail=str(error))
+                    _charge(spent, role, error.usage)
                 except BackendError as error:
                     end = End(reason="backend_error", by=role, detail=f"{error.kind}: {error}")
                     self.raw = error.raw
-                    if error.usage is not None:
-                        spent[role] = spent.get(role, Usage()) + error.usage
+                    _charge(spent, role, error.usage)
                 else:
                     end = said.end
-                    if said.usage is not None:
-                        spent[role] = spent[role] + said.usage if role in spent else said.usage
+                    _charge(spent, role, said.usage)
                     if said.text:
                         turns.append(self._carried(role, said, len(turns)))
                         yield turns[-1]
@@ -95,6 +94,11 @@ class Conversation:
     def _seat(self, guest: G) -> G:
         seat = getattr(guest, "seat", None)
         return guest if seat is None else seat(self.scenario, self.seed)
+
+
+def _charge(spent: dict[Payer, Usage], role: Role, usage: Usage | None) -> None:
+    if usage is not None:
+        spent[role] = spent[role] + usage if role in spent else usage
 
 
 async def _first_end(rules: Sequence[StopRule], turns: Sequence[Turn]) -> End | None:

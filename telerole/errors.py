@@ -137,7 +137,11 @@ class ReplayMiss(BackendError):
 
 
 class BudgetSpent(TeleroleError):
-    """The budget in calls, tokens or money is used up."""
+    """The budget in calls, tokens or money is used up; `usage` is what was paid for and came to nothing by that."""
+
+    def __init__(self, message: str, *, usage: Usage | None = None) -> None:
+        super().__init__(message)
+        self.usage = usage
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

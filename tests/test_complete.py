@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from telerole import Catalog, InputError, QAPair, ScriptedBackend
+from telerole import Budget, Catalog, InputError, QAPair, ScriptedBackend
 from telerole.backends.base import Message
 from telerole.errors import Filtered
 from telerole.runs import TripletFolder
@@ -185,6 +185,14 @@ def test_a_failure_costs_what_came_before_it_too() -> None:
     (failure,) = run.failures()
     assert failure.reason == "Filtered"
     assert failure.usage["writer"].calls == 1  # the prefix was written before its check was stopped
+
+
+def test_what_was_paid_for_before_the_budget_was_spent_is_on_record() -> None:
+    check = FINE | {"contradicts_profile": True}
+    for calls in (1, 2, 3):
+        run = complete([EN], ScriptedBackend(writer(prefix(GOOD["en"]), check=check)), budget=Budget(calls=calls))
+        (failure,) = run.failures()
+        assert (failure.reason, failure.attempts, failure.usage["writer"].calls) == ("BudgetSpent", calls, calls)
 
 
 def test_profile_and_strategy_belong_together_and_are_drawn_by_the_seed(catalog: Catalog) -> None:

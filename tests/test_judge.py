@@ -244,6 +244,18 @@ def test_where_the_budget_ends_the_rest_is_missing(examples: list[Example], tmp_
     assert judge(examples, ScriptedBackend(GOOD), retest=0, out=tmp_path).usage.calls == 72
 
 
+def test_an_answer_of_no_use_that_took_the_rest_of_the_budget_is_paid_for_in_the_record(
+    examples: list[Example], tmp_path: Path
+) -> None:
+    judged = judge(
+        examples[:1], ScriptedBackend("well…"), metrics=["consistency"], budget=Budget(calls=2), out=tmp_path
+    )
+    assert judged.usage.calls == 2
+    assert {one.verdict for one in judged.verdicts} == {None}
+    again = judge(examples[:1], ScriptedBackend(GOOD), metrics=["consistency"], retest=0, out=tmp_path)
+    assert (again.coverage(), again.usage.calls) == (1, 3)
+
+
 # --- blindness
 
 

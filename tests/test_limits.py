@@ -489,6 +489,17 @@ def test_failed_attempts_that_cost_tokens_are_charged() -> None:
     assert (budget.spent.calls, budget.spent.tokens) == (6, 600)
 
 
+def test_a_budget_that_ends_between_two_attempts_tells_what_the_first_one_cost() -> None:
+    async def run() -> None:
+        model = Limited(Model(lambda _: Truncated("cut", usage=ONCE)), budget=Budget(calls=1))
+        for usage in (Usage(attempts=1, prompt_tokens=80, completion_tokens=20), None):
+            with pytest.raises(BudgetSpent) as caught:
+                await model.generate(HELLO)
+            assert caught.value.usage == usage
+
+    play(run())
+
+
 def test_money_is_counted_from_the_prices_and_cached_tokens_are_cheaper() -> None:
     budget = Budget(money=1.0, prices={"model": Price(prompt=2, completion=8, cached=0.5)})
     budget.charge("model", Usage(prompt_tokens=100_000, completion_tokens=50_000, cached_tokens=40_000))

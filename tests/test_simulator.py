@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from telerole import (
 from telerole.errors import InputError, Truncated
 from telerole.outcome import outcome
 from telerole.session import End, Turn, Usage
-from telerole.testing import FakeServer
+from telerole.testing import FakeReply, FakeServer
 
 
 def lines(folder: Path) -> set[bytes]:
@@ -262,6 +263,28 @@ def test_a_budget_stops_cleanly_and_a_larger_one_goes_on(catalog: Catalog, tmp_p
         assert {failure.reason for failure in first.failures()} == {"BudgetSpent"}
         assert len(play(1000)) == 10
         assert not list(RunFolder.read(tmp_path / "run").failures())
+
+
+@pytest.mark.parametrize("last", ["budget", "filter"])
+def test_however_a_call_breaks_off_all_that_was_paid_for_stands_in_the_records(scenario: Scenario, last: str) -> None:
+    wordless, read = "(sighs)", '{"events": ["chatted"], "asked_for": ""}'
+    stop = FakeReply("", finish_reason="content_filter")
+
+    def reply(body: dict[str, Any]) -> str | FakeReply:
+        now = next(number)
+        if last == "filter" and now == calls:
+            return stop
+        said = read if body["model"] == "reader" else f"Mm, that is thing number {now}."
+        return wordless if now % 3 else said
+
+    for calls in range(1, 13):
+        number, budget = itertools.count(1), Budget(calls=calls)
+        with FakeServer(reply) as server:
+            model = f"openai:m@{server.url}"
+            run = Simulator(model, model, mind=f"openai:reader@{server.url}", budget=budget).run_many([scenario])
+        assert [failure.reason for failure in run.failures()] != []
+        used = sum(run.totals().usage.values(), Usage())
+        assert (used.attempts, used.prompt_tokens + used.completion_tokens) == (budget.spent.calls, budget.spent.tokens)
 
 
 @pytest.mark.timeout(600)

@@ -17,7 +17,7 @@ from telerole.agents.role import InRole, added
 from telerole.agents.state import Mind, about, named
 from telerole.backends.base import Message
 from telerole.endings import put_down
-from telerole.errors import BackendError
+from telerole.errors import BackendError, BudgetSpent
 from telerole.persona import Topic
 from telerole.prompts import act_text, called_messages, called_system_of, merchant_messages, render
 from telerole.reading import words
@@ -66,7 +66,7 @@ class MindedMerchant:
         decision = decide(mind, call.scenario, call.random("act"))
         try:
             speech, usage = await self.voice.say(self._told(decision, call), call, silent=decision.hangs_up)
-        except BackendError as error:
+        except (BackendError, BudgetSpent) as error:
             error.usage = added(spent, error.usage)
             raise
         unheeded = ("hang-up mark",) if speech.hung_up and not decision.hangs_up else ()

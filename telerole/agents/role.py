@@ -9,7 +9,7 @@ from telerole.agents.guard import out_of_role
 from telerole.agents.speech import Speech, spoken
 from telerole.backends.base import Backend, Message, Sampling, close
 from telerole.endings import put_down
-from telerole.errors import EmptyReply, OutOfRole, Truncated
+from telerole.errors import BackendError, BudgetSpent, EmptyReply, OutOfRole, Truncated
 from telerole.persona import Role
 from telerole.prompts import (
     called_messages,
@@ -76,7 +76,7 @@ class InRole:
         """What the model says to these messages, at the third attempt at the latest, each with another seed.
 
         With `silent` the phone may be put down without a word. Raises `EmptyReply` or `OutOfRole` where no attempt
-        gave a line that can be said.
+        gave a line that can be said, or what the backend raised; the error's `usage` is what all attempts cost.
         """
         usage: Usage | None = None
         faults: list[str] = []
@@ -84,10 +84,10 @@ class InRole:
             seed = derive_seed(call.turn_seed, attempt) if attempt else call.turn_seed
             try:
                 reply = await self.backend.generate(messages, sampling=self.sampling.seeded(seed))
-            except (Truncated, EmptyReply) as error:
+            except (BackendError, BudgetSpent) as error:
                 usage = error.usage = added(usage, error.usage)
                 # What a backend answers the same way to the same seed can only be had with another one.
-                if error.retryable or attempt == ATTEMPTS - 1:
+                if not isinstance(error, Truncated | EmptyReply) or error.retryable or attempt == ATTEMPTS - 1:
                     raise
                 continue
             usage = added(usage, reply.usage)

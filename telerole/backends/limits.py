@@ -11,7 +11,7 @@ from typing import Any
 from telerole.backends.base import Backend, Message, Reply, Sampling, close
 from telerole.backends.budget import Budget
 from telerole.backends.gate import Gate
-from telerole.errors import BackendError, RateLimited
+from telerole.errors import BackendError, BudgetSpent, RateLimited
 from telerole.session import Usage
 
 ONE_ATTEMPT = Usage(attempts=1)
@@ -48,7 +48,7 @@ class Limited:
     """A backend behind a gate, with retries and a budget; unsaid, the gate is its own and there is no budget.
 
     A wait between attempts holds no slot. The reply's `usage` counts the failed attempts, and the error raised after
-    the last one says how many there were and carries in `usage` what they cost.
+    the last one says how many there were and carries in `usage` what they cost, as does a `BudgetSpent` between them.
     """
 
     def __init__(
@@ -76,6 +76,9 @@ class Limited:
                 if wait is None:
                     _tell(error, attempt, lost)
                     raise
+            except BudgetSpent as error:
+                error.usage = lost if attempt > 1 else None
+                raise
             await asyncio.sleep(wait)
 
     async def aclose(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from telerole.backends.base import Backend, Message, Reply, Sampling
-from telerole.errors import BackendError, BadReply
+from telerole.errors import BackendError, BadReply, BudgetSpent
 from telerole.prompts import render
 from telerole.records import Language, explain
 from telerole.session import Usage
@@ -57,7 +57,7 @@ async def generate_as(
     `language` is that of the prompt; what was wrong is named in English in either. `refused` hears of every answer that
     could not be used, as it came, and why.
     Raises `BadReply` with the last raw answer, or whatever `BackendError` the backend raised: a truncated answer is
-    never mended.
+    never mended. The error's `usage` counts every ask, and that of a `BudgetSpent`, too.
     """
     schema, ask = _schema(Model, language)
     asked = _with_ask(messages, ask)
@@ -67,6 +67,9 @@ async def generate_as(
             reply = await backend.generate(asked, sampling=sampling, schema=schema)
         except BackendError as error:
             error.usage = spent + (error.usage or Usage(attempts=1))
+            raise
+        except BudgetSpent as error:
+            error.usage = spent + (error.usage or Usage())
             raise
         spent += reply.usage
         try:

@@ -76,12 +76,10 @@ class Report:
             self._keep("Repaired", "the JSON was mended without losing a word", answer.raw)
 
     def failed(self, error: BackendError | BudgetSpent) -> None:
-        """What the piece ended with."""
-        if isinstance(error, BudgetSpent):
-            self._keep("BudgetSpent", str(error), None)
-            return
+        """What the piece ended with, and what it cost all the same."""
+        raw = error.raw if isinstance(error, BackendError) else None
         used = {"writer": error.usage} if error.usage else {}
-        self._keep(error.kind, str(error), error.raw, used, error.usage.attempts if error.usage else 0)
+        self._keep(type(error).__name__, str(error), raw, used, error.usage.attempts if error.usage else 0)
 
     def _keep(
         self, reason: str, message: str, raw: str | None, usage: Mapping[str, Any] = {}, attempts: int = 0
@@ -133,10 +131,10 @@ class Triplets(Run):
 
 @contextmanager
 def on_top_of(used: Usage) -> Iterator[None]:
-    """A model call that fails in here costs what the piece had `used` before it, too."""
+    """A model call that fails in here, or that nothing is left for, costs what the piece had `used` before it, too."""
     try:
         yield
-    except BackendError as error:
+    except (BackendError, BudgetSpent) as error:
         error.usage = used + (error.usage or Usage())
         raise
 

@@ -53,7 +53,10 @@ class Hearing:
                 refused=lambda raw, fault: kept.fail(self._failure(fault.kind, str(fault), raw)),
             )
         except BudgetSpent as error:
-            kept.fail(self._failure("BudgetSpent", str(error), None))
+            used = error.usage or Usage()
+            kept.fail(self._failure("BudgetSpent", str(error), None, used.attempts))
+            if used.attempts:
+                kept.add(self._missing(f"BudgetSpent: {error}", usage=spent + used))
             raise
         except BackendError as error:
             used = error.usage or Usage()
