@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from aiohttp import web
 
-from telerole import errors
+from telerole import Scenario, Simulator, errors
 from telerole.backends import Message, Reply, Sampling
 from telerole.backends.openai import OpenAIBackend
 from telerole.backends.openai_answers import retry_after
@@ -167,6 +168,25 @@ async def test_reach_is_content_with_any_sign_of_life() -> None:
         async with backend(server) as made:
             await made.reach()
         assert server.count == 0
+
+
+@pytest.mark.parametrize(("status", "right"), [(403, True), (404, True), (401, False)])
+async def test_a_key_that_may_not_list_the_models_may_still_be_one_to_chat_with(
+    scenario: Scenario, status: int, right: bool
+) -> None:
+    async def answer(request: web.BaseRequest) -> web.Response:
+        if request.method == "GET":
+            return web.json_response({"error": {"message": "Missing scopes: api.model.read"}}, status=status)
+        return web.json_response({"choices": [{"message": {"content": "Good day, it's me."}}]})
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    simulator = Simulator("openai:m@http://{}:{}/v1".format(*runner.addresses[0]), max_turns=2)
+    with nullcontext() if right else pytest.raises(InputError, match="answered 401: Missing scopes"):
+        assert len(await simulator.arun_many([scenario])) == 1
+    await simulator.aclose()
+    await runner.cleanup()
 
 
 @pytest.mark.parametrize(

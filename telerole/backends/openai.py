@@ -101,7 +101,8 @@ class OpenAIBackend:
     async def reach(self) -> None:
         """Ask the endpoint for a sign of life; raises `Unreachable`, `TimedOut`, or `Rejected` for a wrong key."""
         response = await self._post(None)
-        if response.status_code in (401, 403):
+        # A key may be allowed to chat and not to list models (403), and a server may have no list (404).
+        if response.status_code == 401:
             raise self._clean(Refusal.of(response).error(self.endpoint))
 
     async def idle(self) -> None:
