@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -66,7 +67,7 @@ def parse(spec: str) -> Spec:
     kind, _, model = rest.partition(":")
     if kind not in KINDS:
         raise InputError(f"unknown backend {spec!r}{nearest(kind, KINDS)}; use {FORMS}")
-    model, _, base_url = model.partition("@")
+    model, base_url = _split(model) if kind == "openai" else (model, "")
     if kind == "openai" and not model:
         raise InputError(f"{spec!r} names no model; write openai:MODEL or openai:MODEL@BASE_URL")
     if kind == "human" and rest != kind:
@@ -76,6 +77,13 @@ def parse(spec: str) -> Spec:
     if base_url and not base_url.startswith(("http://", "https://")):
         raise InputError(f"{spec!r}: the address must begin with http:// or https://, not {base_url!r}")
     return Spec(kind, model, base_url or None, told)
+
+
+def _split(model: str) -> tuple[str, str]:
+    """The name and the address; both may hold an @ of their own, as in ``@cf/meta/llama-3``."""
+    found = re.search(r"@https?://", model)
+    at = found.start() if found else model.rfind("@")
+    return (model, "") if found is None and at < 1 else (model[:at], model[at + 1 :])
 
 
 @dataclass(slots=True)

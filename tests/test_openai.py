@@ -278,10 +278,65 @@ async def test_address_and_key_come_from_the_environment(monkeypatch: pytest.Mon
     assert made.name == f"openai:m@{server.url}"
 
 
-@pytest.mark.parametrize("url", ["localhost:8000/v1", "ftp://host/v1", "http://"])
-def test_an_address_that_cannot_be_one_is_refused(url: str) -> None:
-    with pytest.raises(InputError, match="base_url"):
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:8000/v1",
+        "ftp://host/v1",
+        "http://",
+        "http://:8000/v1",
+        "http://host:80a/v1",
+        "http://host:99999/v1",
+        "http://[::1/v1",
+        "http://::1:8000/v1",
+        "http://host/v1\n",
+        f"http://user:{KEY}@host:80a/v1",
+        f"http://user:{KEY}/x@host/v1",
+        f"http://[host/v1?token={KEY}",
+    ],
+)
+def test_an_address_that_cannot_be_one_is_refused_and_shows_no_password(url: str) -> None:
+    with pytest.raises(InputError, match="base_url") as caught:
         OpenAIBackend("m", url)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://ü..de/v1", f"http://{'a' * 300}.de/v1", f"http://user:{KEY}@127.0.0.1:9/v1", "http://ho st/v1"]
+)
+async def test_an_address_that_nobody_can_have_is_a_failed_call(url: str) -> None:
+    made = OpenAIBackend("m", url, "k")
+    with pytest.raises(BackendError) as caught:
+        await made.generate(HELLO)
+    await made.aclose()
+    assert made.endpoint in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\n", f"{KEY[:8]}\r\n{KEY}", f"“{KEY}”", f"{KEY}\x7f"])
+def test_a_key_that_fits_into_no_header_is_told_by_the_place_and_never_shown(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(InputError, match=r"the API key has .* at position \d+ of \d+: set OPENAI_API_KEY") as caught:
+        OpenAIBackend("m")
+    assert KEY[:8] not in str(caught.value)
+
+
+async def test_an_ipv6_address_stands_in_brackets() -> None:
+    async def answer(request: web.BaseRequest) -> web.Response:
+        return web.json_response({"choices": [{"message": {"content": "Good day."}}]})
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "::1", 0).start()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    made = OpenAIBackend("m", f"http://[::1]:{runner.addresses[0][1]}/v1")
+    assert (await made.generate(HELLO)).text == "Good day."
+    await made.aclose()
+    await runner.cleanup()
 
 
 def test_importing_the_backend_imports_no_client() -> None:

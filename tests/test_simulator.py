@@ -25,6 +25,7 @@ from telerole import (
     Simulator,
     prompts,
 )
+from telerole.chairs import Spec, parse
 from telerole.errors import InputError, Truncated
 from telerole.outcome import outcome
 from telerole.session import End, Turn, Usage
@@ -142,6 +143,14 @@ def test_a_guest_that_cannot_sit_there_is_refused_with_the_right_form(
 ) -> None:
     with pytest.raises(InputError, match=told.replace("?", r"\?")):
         Simulator(salesperson=salesperson, merchant=merchant)
+
+
+def test_what_stands_after_an_at_sign_is_an_address_only_for_a_model_on_a_server() -> None:
+    assert parse("local:/home/me@x.gguf") == Spec("local", "/home/me@x.gguf")
+    assert parse("openai:@cf/meta/llama-3") == Spec("openai", "@cf/meta/llama-3")
+    assert parse("openai:@cf/meta/llama-3@https://host/v1") == Spec("openai", "@cf/meta/llama-3", "https://host/v1")
+    assert parse("openai:m@2024@http://a@host/v1") == Spec("openai", "m@2024", "http://a@host/v1")
+    assert parse("candidate+openai:m@http://host/v1") == Spec("openai", "m", "http://host/v1", "candidate")
 
 
 def test_the_same_model_is_told_more_as_prompted_and_has_no_mind_as_plain(scenario: Scenario) -> None:

@@ -41,7 +41,8 @@ class OpenAIBackend:
 
     One object serves any number of concurrent calls on any number of event loops; ``await aclose()`` closes all its
     connections. What the endpoint turns out to refuse is learned once and remembered: `adapted` names the parameters
-    dropped or renamed, `schema_rung` how far it enforces a schema. Raises `InputError` where no key is set.
+    dropped or renamed, `schema_rung` how far it enforces a schema. Raises `InputError` where no key is set, or the key
+    or the address cannot be one.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class OpenAIBackend:
             raise InputError(
                 "no API key: set OPENAI_API_KEY or give api_key=; a local server needs base_url= and no key"
             )
+        _check_key(self._key)
         self._extra = dict(extra_body or {})
         self.endpoint = _public(self._base_url)
         self.name = f"openai:{model}@{self.endpoint}" if base_url else f"openai:{model}"
@@ -146,13 +148,20 @@ class OpenAIBackend:
             raise TimedOut(f"{self.endpoint} gave no answer in {self.timeout:g} s") from None
         except orjson.JSONEncodeError as error:
             raise Rejected(f"the request cannot be written as JSON: {error}") from None
+        except ValueError as error:  # such as a host's name that is too long, or a password beside the key
+            raise self._clean(Rejected(f"{self.endpoint} cannot be asked: {error}")) from None
         except wire.breaks as error:
             raise self._clean(Unreachable(f"no answer from {self.endpoint}: {error or type(error).__name__}")) from None
         finally:
             self._in_flight -= 1
 
     async def _connect(self) -> _Wire:
-        wire = self._wires[asyncio.get_running_loop()] = _Wire.open(self._base_url, self._key)
+        import httpx2
+
+        try:
+            wire = self._wires[asyncio.get_running_loop()] = _Wire.open(self._base_url, self._key)
+        except httpx2.InvalidURL as error:
+            raise self._clean(Rejected(f"{self.endpoint} is no address that can be asked: {error}")) from None
         for loop in [loop for loop in self._wires if loop.is_closed()]:
             await _close(loop, self._wires.pop(loop))
         return wire
@@ -263,10 +272,31 @@ async def _close(loop: asyncio.AbstractEventLoop, wire: _Wire) -> None:
 
 
 def _checked(base_url: str) -> str:
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise InputError(f"base_url must begin with http:// or https:// and name a host, not {_public(base_url)!r}")
+    try:
+        parts = urlsplit(base_url)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and base_url.isprintable()
+        _ = parts.port  # reading it is what checks it
+    except ValueError:
+        whole = False
+    if not whole:
+        # In an address that cannot be taken apart nobody knows which part is a password.
+        shown = "what was given" if any(mark in base_url for mark in "@?#") else repr(base_url)
+        raise InputError(
+            "base_url must begin with http:// or https:// and name a host, as in http://localhost:8000/v1 or "
+            f"http://[::1]:8000/v1, not {shown}"
+        )
     return base_url
+
+
+def _check_key(key: str) -> None:
+    """See that the key can stand in a header; the error shows nothing of it."""
+    for position, letter in enumerate(key, start=1):
+        if not (letter.isascii() and letter.isprintable()):
+            what = "a line break" if letter in "\r\n" else "a character that no key has"
+            raise InputError(
+                f"the API key has {what} at position {position} of {len(key)}: set OPENAI_API_KEY, or give api_key=, "
+                "without it"
+            )
 
 
 def _public(base_url: str) -> str:
