@@ -305,6 +305,7 @@ def as_rule(rule: object) -> StopRule:
             return adapted
     if not callable(rule):
         raise InputError(
-            f"{type(rule).__name__} is no stop rule; give a function of the turns that returns an End or None"
+            f"{type(rule).__name__} is no stop rule; give a function of the turns that returns an End or True to "
+            "stop the call, or None"
         )
     return cast(StopRule, rule)

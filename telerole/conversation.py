@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from inspect import isawaitable
 from typing import TypeVar
 
 from telerole.channel import Channel, as_heard
-from telerole.errors import BackendError, BudgetSpent
+from telerole.errors import BackendError, BudgetSpent, InputError
 from telerole.persona import Role
 from telerole.scenario import Scenario
 from telerole.session import End, Payer, Session, Turn, Usage, speaker_at
@@ -18,7 +19,8 @@ __all__ = ["Call", "Conversation", "Said", "Speaker", "StopRule", "converse", "d
 G = TypeVar("G")
 
 
-StopRule = Callable[[Sequence[Turn]], "End | Awaitable[End | None] | None"]
+StopRule = Callable[[Sequence[Turn]], "End | bool | Awaitable[End | bool | None] | None"]
+"""Asked after each turn: an `End`, or True for one that says no more than ``stopped``, ends the call."""
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ class Conversation:
                 else:
                     end = said.end
                     _charge(spent, role, said.usage)
-                    if said.text:
+                    if said.text.strip():
                         turns.append(self._carried(role, said, len(turns)))
                         yield turns[-1]
                     elif end is None:
@@ -104,9 +106,14 @@ def _charge(spent: dict[Payer, Usage], role: Role, usage: Usage | None) -> None:
 async def _first_end(rules: Sequence[StopRule], turns: Sequence[Turn]) -> End | None:
     for rule in rules:
         found = rule(turns)
-        end = found if found is None or isinstance(found, End) else await found
-        if end is not None:
+        end = await found if isawaitable(found) else found
+        if end is True:
+            return End(reason="stopped")
+        if isinstance(end, End):
             return end
+        if end is not None and end is not False:
+            name = getattr(rule, "__name__", type(rule).__name__)
+            raise InputError(f"the stop rule {name} returned {end!r}; return an End or True to stop the call, or None")
     return None
 
 

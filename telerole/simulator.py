@@ -37,7 +37,8 @@ class Simulator:
     salesperson for it, ``"rules"``, a SPEC or a `Backend`, and None plays the paper's plain role-play. The `director`
     tells a model that sells (a candidate never) the plan's next step. A `channel` loses words and lets the merchant
     cut in.
-    `rules` are stop rules of your own, asked before the standard ones; `max_turns` counts both sides' turns.
+    `rules` are stop rules of your own, functions of the turns that give an `End`, or True, to stop, asked before the
+    standard ones; `max_turns` counts both sides' turns.
     With a `cassette` every model call is recorded, or replayed without the network. The plain methods work
     everywhere, in a running notebook too; ``arun``, ``arun_many``, ``astream`` and ``aclose`` are for callers with a
     loop.

@@ -9,7 +9,7 @@ import pytest
 
 from telerole import Call, Said, Scenario, Simulator
 from telerole.conversation import Conversation, converse
-from telerole.errors import BadReply, BudgetSpent, ServerFault
+from telerole.errors import BadReply, BudgetSpent, InputError, ServerFault
 from telerole.session import End, Session, Turn
 
 
@@ -112,6 +112,46 @@ def test_a_function_that_returns_nothing_is_a_failed_call_not_a_crash(scenario: 
 
     session = Simulator(salesperson=forgetful).run(scenario)
     assert "function:forgetful returned NoneType" in session.end.detail
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (Said(""), "EmptyReply: function:guest said nothing"),
+        (Said(" \n"), "EmptyReply: function:guest said nothing"),
+        (Said("Bye.", True), "BadReply: function:guest returned Said("),  # type: ignore[arg-type]  # the mistake
+        (Said(None), "BadReply: function:guest returned Said("),  # type: ignore[arg-type]  # the mistake
+    ],
+)
+def test_a_function_that_returns_a_said_that_says_nothing_is_a_failed_call_not_a_crash(
+    scenario: Scenario, said: Said, told: str
+) -> None:
+    def guest(call: Call) -> Said:
+        return said
+
+    session = Simulator(merchant=guest).run(scenario)
+    assert (session.end.reason, session.end.by) == ("backend_error", "merchant")
+    assert session.end.detail.startswith(told)
+
+
+def test_a_function_may_put_the_phone_down_without_a_word(scenario: Scenario) -> None:
+    end = End(reason="merchant_hangup", by="merchant")
+    session = Simulator(merchant=lambda call: Said(" ", end)).run(scenario)
+    assert (len(session.turns), session.end) == (1, end)
+
+
+async def test_a_stop_rule_may_say_true_for_an_end_without_more_words(scenario: Scenario) -> None:
+    simulator = Simulator(rules=[lambda turns: len(turns) == 3])
+    session = await simulator.arun(scenario)
+    assert (len(session.turns), session.end) == (3, End(reason="stopped"))
+
+
+def test_a_stop_rule_that_returns_anything_else_is_an_error_that_names_it(scenario: Scenario) -> None:
+    def enough(turns: list[Turn]) -> str:
+        return "enough"
+
+    with pytest.raises(InputError, match="the stop rule enough returned 'enough'; return an End or True"):
+        Simulator(rules=[enough]).run_many([scenario])
 
 
 def test_each_turn_has_its_own_random_stream_that_a_retry_repeats(scenario: Scenario) -> None:

@@ -12,6 +12,7 @@ from telerole.agents.speech import spoken
 from telerole.endings import put_down
 from telerole.errors import BackendError, BadReply, EmptyReply
 from telerole.prompts import HANG_UP
+from telerole.session import End
 from telerole.speaker import Call, Said
 
 Answer = Callable[[Call], "str | Said | Awaitable[str | Said]"]
@@ -19,7 +20,10 @@ Answer = Callable[[Call], "str | Said | Awaitable[str | Said]"]
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function of the call in a chair: it returns the next line, or a `Said`. What it raises is a failed call."""
+    """A function of the call in a chair: it returns the next line, or a `Said`.
+
+    What it raises is a failed call, and so is a `Said` without a word that does not end the call.
+    """
 
     function: Answer
 
@@ -38,7 +42,7 @@ class Function:
         except Exception as error:
             raise BadReply(f"{self.name} raised {type(error).__name__}: {error}") from error
         if isinstance(said, Said):
-            return said
+            return _whole(said, self.name)
         if not isinstance(said, str):
             raise BadReply(f"{self.name} returned {type(said).__name__}, neither a line nor a Said")
         return _said(call, said, self.name)
@@ -69,6 +73,14 @@ class Person:
         except EOFError:
             line = ""
         return _said(call, line.strip() or HANG_UP[call.scenario.language], self.name)
+
+
+def _whole(said: Said, name: str) -> Said:
+    if not isinstance(said.text, str) or not isinstance(said.end, End | None):
+        raise BadReply(f"{name} returned {said!r}, whose text is no str or whose end is neither an End nor None")
+    if not said.text.strip() and said.end is None:
+        raise EmptyReply(f"{name} said nothing, and gave no end that would put the phone down")
+    return said
 
 
 def _said(call: Call, line: str, name: str) -> Said:
