@@ -7,10 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from telerole import RunFolder
 from telerole.testing import FakeServer
 
 KEY = "sk-secret-0123456789abcdef"
@@ -187,6 +190,47 @@ def test_ctrl_c_says_how_to_go_on_and_keeps_what_was_finished(tmp_path: Path) ->
     assert "the same command goes on" in told
     assert "Traceback" not in told
     assert 0 < len(records(tmp_path / "run")) < 10000
+
+
+@contextmanager
+def at_a_terminal(*arguments: object) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The command with a person at its keyboard who was just asked for a line, and the keyboard."""
+    import pty
+
+    hearing = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{hearing}; from telerole.cli import main; main()", *map(str, arguments)]
+    keyboard, terminal = pty.openpty()
+    with subprocess.Popen(command, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            shown = b""
+            while b"you (merchant)" not in shown and process.poll() is None:
+                shown += os.read(process.stdout.fileno(), 1000)
+            yield process, keyboard
+        finally:
+            process.kill()
+            os.close(keyboard)
+            os.close(terminal)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal of its own")
+def test_ctrl_c_ends_a_call_with_a_person_at_once(tmp_path: Path) -> None:
+    with at_a_terminal("simulate", "--sample", 1, "--merchant", "human", "--out", tmp_path / "run") as (process, _):
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert told.decode().strip().endswith("the same command goes on")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal of its own")
+def test_a_person_at_a_terminal_types_lines_and_hangs_up_with_an_empty_one(tmp_path: Path) -> None:
+    with at_a_terminal("simulate", "--sample", 1, "--merchant", "human", "--out", tmp_path / "run") as (process, keys):
+        os.write(keys, "Wer ist da, über uns?\n\n".encode())
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    (session,) = RunFolder.read(tmp_path / "run").sessions()
+    assert session.turns[1].text == "Wer ist da, über uns?"
+    assert (len(session.turns), session.end.by) == (3, "merchant")
 
 
 def test_a_spent_budget_says_how_much_is_left_to_do(tmp_path: Path) -> None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import select
+import sys
+import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -48,6 +53,18 @@ class Function:
         return _said(call, said, self.name)
 
 
+def typed(prompt: str) -> str:
+    """A line from the keyboard; raises `EOFError` at the end of the input."""
+    if sys.platform == "win32" or not sys.stdin.isatty():
+        return input(prompt)
+    print(prompt, end="", flush=True)
+    # Python cannot end while a thread reads from `sys.stdin`; one that only waits for it is no hindrance to Ctrl-C.
+    select.select([sys.stdin], [], [])
+    if line := sys.stdin.readline():
+        return line
+    raise EOFError
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody at the keyboard: sees what the other side says and types an answer.
@@ -55,7 +72,7 @@ class Person:
     An empty line, or the end of the input, hangs up. One call at a time.
     """
 
-    read: Callable[[str], str] = input
+    read: Callable[[str], str] = typed
     show: Callable[[str], None] = print
     at_once: ClassVar[int] = 1
 
@@ -69,10 +86,25 @@ class Person:
         if call.turns:
             self.show(f"{call.turns[-1].role}: {call.turns[-1].text}")
         try:
-            line = await asyncio.to_thread(self.read, f"you ({call.role}): ")
+            line = await _reading(self.read, f"you ({call.role}): ")
         except EOFError:
             line = ""
         return _said(call, line.strip() or HANG_UP[call.scenario.language], self.name)
+
+
+async def _reading(read: Callable[[str], str], prompt: str) -> str:
+    """The line that is typed. It is waited for in a thread that the program's end, as by Ctrl-C, does not wait for."""
+    line, context = Future[str](), copy_context()
+
+    def ask() -> None:
+        line.set_running_or_notify_cancel()  # from here on nothing but a line, or a fault, ends it
+        try:
+            line.set_result(context.run(read, prompt))
+        except BaseException as error:
+            line.set_exception(error)
+
+    threading.Thread(target=ask, name="telerole-human", daemon=True).start()
+    return await asyncio.wrap_future(line)
 
 
 def _whole(said: Said, name: str) -> Said:
