@@ -7,6 +7,7 @@ import importlib.util
 import os
 import shutil
 import struct
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -92,6 +93,31 @@ async def test_an_answer_without_words_is_an_empty_reply(backend: LocalBackend) 
 async def test_a_prompt_longer_than_the_context_is_rejected_with_both_lengths(backend: LocalBackend) -> None:
     with pytest.raises(Rejected, match=r"the prompt has \d{4,} tokens, and the context holds 4096"):
         await backend.generate([{"role": "user", "content": "word " * 5000}])
+
+
+FORKED = """
+import asyncio, multiprocessing
+from telerole.backends import Sampling
+from telerole.backends.local import LocalBackend
+
+backend = LocalBackend(context=512)
+
+def ask(_=None):
+    asked = [{"role": "user", "content": "What is the capital of France?"}]
+    return asyncio.run(backend.generate(asked, sampling=Sampling(temperature=0, max_tokens=40))).text
+
+if __name__ == "__main__":
+    ask()
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        pool.map_async(ask, [None]).get(60)
+"""
+
+
+@needs_model
+@pytest.mark.skipif(sys.platform == "win32", reason="knows no fork")
+def test_a_model_that_was_loaded_before_a_fork_says_so_there_and_does_not_hang() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=120, check=False)
+    assert "was loaded before this process was forked" in done.stderr
 
 
 @needs_model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -44,13 +45,23 @@ class Engine:
         self._loading = threading.Lock()
         self._adapters: set[Path | None] = set()
         self._servers: dict[Path | None, xllamacpp.Server] = {}
+        self._process: int | None = None
 
     def add(self, *adapters: Path | None) -> None:
         """Expect requests through these, too; None is the model itself."""
         self._adapters.update(adapters)
 
     async def soon(self, work: Any, *given: Any) -> Any:
-        """Do a blocking piece of work when a slot is free; llama.cpp lets go of the interpreter meanwhile."""
+        """Do a blocking piece of work when a slot is free; llama.cpp lets go of the interpreter meanwhile.
+
+        Raises `InputError` in a fork of the process that did the first: its threads, and llama.cpp's, are not here.
+        """
+        self._process = self._process or os.getpid()
+        if self._process != os.getpid():
+            raise InputError(
+                f"{self.shape.file} was loaded before this process was forked, and answers in its parent only; make a "
+                "backend of its own for each process, or start them with multiprocessing's 'spawn'"
+            )
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
 
     def server(self, adapter: Path | None) -> xllamacpp.Server:
