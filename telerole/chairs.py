@@ -177,7 +177,7 @@ class Chairs:
             sampling = replace(sampling, stop=sampling.stop or ("\n",), max_tokens=LOCAL_TOKENS)
         shared = self._shared(self._open_model(spec))
         if spec.told == "plain":
-            return InRole(shared, role, sampling)
+            return InRole(shared, role, sampling, told=spec.told)
         if spec.told == "trained":
             return self._merchant(InRole(shared, role, sampling, called), trained=True)
         return TOLD[spec.told](shared, sampling) if spec.told else self._in_role(shared, role, sampling)
@@ -212,7 +212,9 @@ class Chairs:
         return self._merchant(InRole(backend, role, sampling))
 
     def _merchant(self, voice: InRole, *, trained: bool = False) -> Speaker:
-        return voice if self.mind is None else MindedMerchant(voice, self._reader(self.mind), trained)
+        if self.mind is None:
+            return replace(voice, told="trained") if trained else voice
+        return MindedMerchant(voice, self._reader(self.mind), trained)
 
     def _reader(self, mind: str | Backend) -> Reader | None:
         if mind == RULES:

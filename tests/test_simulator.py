@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,28 @@ def test_a_chair_that_draws_its_replies_in_another_way_makes_another_run(scenari
         Simulator(Candidate(backend, Sampling(temperature))).run_many([scenario], out=tmp_path / "run")
     with pytest.raises(InputError, match=r"salesperson_sampling: was .*0\.3.*, is now .*0\.6"):
         Simulator(Candidate(backend, Sampling(0.6))).run_many([scenario], out=tmp_path / "run")
+
+
+@pytest.mark.parametrize("mind", ["rules", None])
+def test_a_folder_goes_on_with_the_same_kind_of_merchant_and_with_no_other(
+    scenario: Scenario, tmp_path: Path, mind: str | None
+) -> None:
+    with FakeServer(reply="Well, go on.") as server:
+        model = f"openai:m@{server.url}"
+
+        def play(merchant: str, out: str) -> str:
+            Simulator("offline", merchant, mind=mind, max_turns=2).run_many([scenario], out=tmp_path / out)
+            config = json.loads((tmp_path / out / "run.json").read_text())["config"]
+            return str(config["merchant"])
+
+        kinds = ("", "plain+", "trained+")
+        for kind in kinds:
+            for other in (kind, *kinds):
+                if kind == other:
+                    assert play(f"{kind}{model}", f"as {kind}") == f"{kind}{model}"
+                else:
+                    with pytest.raises(InputError, match=re.escape(f"merchant: was '{kind}{model}', is now '{other}")):
+                        play(f"{other}{model}", f"as {kind}")
 
 
 def test_more_trials_are_added_to_those_that_are_there(scenarios: list[Scenario], tmp_path: Path) -> None:

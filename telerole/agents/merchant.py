@@ -52,8 +52,9 @@ class MindedMerchant:
 
     @property
     def name(self) -> str:
-        """The backend's name, and who reads for the mind where that is not the rules."""
-        return self.voice.name if self.reader is None else f"{self.voice.name}, read by {self.reader.name}"
+        """The backend's name, after ``trained+`` where it was, and who reads for the mind if not the rules."""
+        name = f"trained+{self.voice.name}" if self.trained else self.voice.name
+        return name if self.reader is None else f"{name}, read by {self.reader.name}"
 
     async def speak(self, call: Call) -> Said:
         """Read the last line, decide, and have the model word the decision."""

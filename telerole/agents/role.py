@@ -51,6 +51,7 @@ def called(call: Call) -> list[Message]:
 class InRole:
     """A `Backend` that plays one role: `prompt` says what it is told, `spoken` cuts its reply to what is said.
 
+    `told` is the word for that in its name, as in ``plain+``, where it is not told what its chair is told otherwise.
     A reply without words, one that speaks for the other side and one that leaks its thoughts are asked for again.
     """
 
@@ -59,11 +60,12 @@ class InRole:
     sampling: Sampling = field(default_factory=Sampling)
     prompt: Callable[[Call], list[Message]] | None = None
     guarded: bool = True
+    told: str = ""
 
     @property
     def name(self) -> str:
-        """The backend's name."""
-        return self.backend.name
+        """The backend's name, after `told` and a plus where that is said."""
+        return f"{self.told}+{self.backend.name}" if self.told else self.backend.name
 
     async def speak(self, call: Call) -> Said:
         """Ask the model for the next line."""
