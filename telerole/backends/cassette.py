@@ -261,13 +261,11 @@ def _shown(text: str) -> str:
 
 def _begin(path: Path, header: Header) -> None:
     """Write the first line of a file that is new or empty."""
-    try:
+    with journal.writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:
             if not file.tell():
                 file.write(journal.line(header))
-    except OSError as error:
-        raise FileError(path, [f"cannot be written: {error.strerror}"]) from None
 
 
 def _load(path: Path) -> tuple[Header, dict[str, Entry]]:
