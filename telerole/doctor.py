@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
@@ -157,6 +158,8 @@ def _server(base_url: str) -> Finding:
     try:
         models = _models(base_url)
     except OSError as error:
+        if getattr(error, "code", None) == HTTPStatus.FORBIDDEN:
+            return Finding(name, None, "lists no models for this key, which may chat all the same (403)")
         return Finding(name, False, *_trouble(error))
     except (ValueError, LookupError, TypeError, HTTPException):
         return Finding(name, False, "answers, but not with a list of models", "give the address up to and with /v1")
@@ -175,8 +178,8 @@ def _models(base_url: str) -> list[str]:
 def _trouble(error: OSError) -> tuple[str, str]:
     """What kept a server from answering, and what to do."""
     code = getattr(error, "code", None)
-    if code in (401, 403):
-        return f"refuses the key ({code})", "set OPENAI_API_KEY to a key for this server"
+    if code == HTTPStatus.UNAUTHORIZED:
+        return "refuses the key (401)", "set OPENAI_API_KEY to a key for this server"
     if code is not None:
         return f"answers {code}", "give the address up to and with /v1"
     reason = getattr(error, "reason", error)

@@ -6,7 +6,9 @@ import os
 import socket
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -133,6 +135,25 @@ def test_no_server_is_asked_unless_told_to(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_server_that_is_there_shows_its_models() -> None:
     with FakeServer() as server:
         assert found(f"server {server.url}", server.url) == Finding(f"server {server.url}", True, "has fake")
+
+
+@pytest.mark.parametrize(("status", "ok"), [(401, False), (403, None)])
+def test_a_key_that_is_wrong_is_told_from_one_that_may_not_list_models(status: int, ok: bool | None) -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(status)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        answering = Thread(target=server.handle_request)
+        answering.start()
+        finding = found(f"server {url}", url)
+        answering.join()
+    assert finding.ok is ok
+    assert str(status) in finding.detail
 
 
 def test_a_server_that_does_not_listen_is_broken() -> None:
