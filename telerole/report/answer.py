@@ -23,7 +23,8 @@ def answer(evaluation: Evaluation | None, study: StudyScore | None, online: ABTe
     blocks: list[Block] = []
     if evaluation:
         blocks += [Statement(_played(evaluation)), *_judged(evaluation)]
-        blocks += _findings(by_judges(evaluation), "What the judges and the calls tell")
+        told = "What the judges and the calls tell" if evaluation.judges else "What the calls tell"
+        blocks += _findings(by_judges(evaluation), told)
         blocks += _measured(evaluation)
     if study:
         blocks += [Statement(_rated(study)), *_findings(by_people(study), "What people tell")]
