@@ -466,7 +466,11 @@ def test_a_judge_that_is_not_shown_to_beat_chance_against_people_cannot_be_trust
     assert "CANNOT BE TRUSTED" not in said(good)
     of_one = coin.model_copy(update={"system": "PE"})
     assert "CANNOT BE TRUSTED" not in said(of_one, good), "few labels of one system are no verdict on the judge"
-    assert "CANNOT BE TRUSTED" not in said(coin.model_copy(update={"gain": None}))
+    few = coin.model_copy(update={"gain": None})
+    assert "CANNOT BE TRUSTED" not in said(few)
+    report = nothing_but(evaluation=an_evaluation().model_copy(update={"people": (coin, good, few)}))
+    (part,) = the_table(report, "Judges against people's labels").parts
+    assert [row[-1].text for row in part.rows] == ["not shown", "yes", "too few labels"]
 
 
 def test_of_a_panel_the_majority_has_to_be_trusted_not_each_judge() -> None:

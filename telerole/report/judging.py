@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from telerole.evaluation.calibration.results import AgainstPeople, Calibration, Detection
 from telerole.evaluation.results import Evaluation
 from telerole.evaluation.statistics.agreement import Agreement
-from telerole.evaluation.statistics.intervals import Estimate
+from telerole.evaluation.statistics.intervals import Estimate, Interval
 from telerole.evaluation.statistics.multiplicity import FINDING
 from telerole.evaluation.study.results import MetricAgreement, RaterEffect, RaterScore, StudyScore
 from telerole.report.charts import Span, colours, intervals
@@ -45,10 +45,9 @@ def _calibration(calibration: Calibration) -> Table:
 
 
 def _detection(one: Detection) -> tuple[Cell, ...]:
-    gain = f"{points(one.gain.low)} to {points(one.gain.high)}" if one.gain else NONE
     trusted = Cell("yes", mark="good") if one.trusted else Cell("no", mark="bad")
     found = (rate(one.detected), rate(one.false_alarms))
-    return (Cell(one.judge), Cell(metric_name(one.metric)), *found, Cell(gain), Cell(str(one.missing)), trusted)
+    return (Cell(one.judge), Cell(metric_name(one.metric)), *found, _gain(one.gain), Cell(str(one.missing)), trusted)
 
 
 def _people(people: Sequence[AgainstPeople]) -> Table:
@@ -61,10 +60,11 @@ def _people(people: Sequence[AgainstPeople]) -> Table:
         "Agreement",
         "Cohen's kappa",
         "AC1",
+        "Gain, points",
     )
     return plain_table(
-        "Judges against people's labels",
-        columns(("System", "Metric"), figures),
+        "Judges against people's labels; the gain is how much more often good calls are judged good than bad ones",
+        columns(("System", "Metric"), figures, ("Better than chance",)),
         tuple(_against(one) for one in people),
     )
 
@@ -74,7 +74,17 @@ def _against(one: AgainstPeople) -> tuple[Cell, ...]:
     accuracy = (rate(one.accuracy.sensitivity), rate(one.accuracy.specificity))
     agreed = (rate(one.percent), coefficient(one.kappa), coefficient(one.ac1))
     which = (one.system or "all", metric_name(one.metric), str(one.labels))
-    return (*map(Cell, which), *shares, *accuracy, *agreed)
+    return (*map(Cell, which), *shares, *accuracy, *agreed, _gain(one.gain), _shown(one.trusted))
+
+
+def _gain(gain: Interval | None) -> Cell:
+    return Cell(f"{points(gain.low)} to {points(gain.high)}" if gain else NONE)
+
+
+def _shown(trusted: bool | None) -> Cell:
+    if trusted is None:
+        return Cell("too few labels")
+    return Cell("yes", mark="good") if trusted else Cell("not shown", mark="bad")
 
 
 def _raters(study: StudyScore) -> Iterator[Block]:
