@@ -136,7 +136,7 @@ def test_the_answers_of_the_library_are_heard_as_answers_and_other_steps_seldom(
                 for line in step.say:
                     others += 1
                     stray += "answered" in read_line(line, mind_of(language, f"object:{kind}", opened=kind), language)
-    assert answered / lines > 0.65
+    assert answered / lines > 0.95
     assert stray / others < 0.2
 
 

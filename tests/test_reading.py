@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import pytest
 
+from telerole import Catalog
 from telerole.persona import Role
-from telerole.reading import hear, notices, slips
+from telerole.reading import hear, notices, slips, takes_up
 from telerole.records import Language
 
 Lines = dict[Language, list[str]]
@@ -134,3 +137,21 @@ def test_a_slip_is_told_from_what_belongs_to_the_chair(kind: Role, own: bool) ->
 def test_a_boast_is_told_from_a_fact_a_question_and_a_word_of_caution(honest: bool) -> None:
     for language, text in each(HONEST if honest else BOASTS):
         assert ("boasted" in notices(text, language)) is not honest, text
+
+
+def test_what_a_strategy_answers_to_an_objection_is_heard_as_an_answer_to_it(catalog: Catalog) -> None:
+    strategies = {seed.strategy: catalog.strategy(seed.strategy) for seed in catalog.seeds}
+    for strategy in strategies.values():
+        for objection, answers in strategy.answers.items():
+            for answer in answers:
+                said = answer.format_map(defaultdict(str, strategy.offer))
+                assert takes_up(objection, said, strategy.language), (objection, answer)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("en", "Lovely weather we are having."), ("zh", "今天天气真不错。"), ("zh", "昨晚球赛您看了没？")],
+)
+def test_small_talk_answers_no_objection(language: Language, text: str) -> None:
+    about = ("price", "trust", "capacity", "complexity", "decision", "no_need", "tried_before")
+    assert not any(takes_up(objection, text, language) for objection in about)
