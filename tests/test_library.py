@@ -422,3 +422,18 @@ def test_the_acts_of_the_corpus_are_worded_in_both_languages(catalog: Catalog) -
     own = {("merchant", act) for act in ("answer", "volunteer")}  # facts are told in the persona's own words
     acts = {(role, act) for role, kinds in ACTS.items() for act in kinds}
     assert {(role, act) for role, act, _ in spoken["en"]} | own == acts
+
+
+@pytest.mark.parametrize(
+    ("language", "machine"), [("en", "assistant|machine|automated"), ("zh", "自动助手|机器|我是助手")]
+)
+def test_whoever_asks_whether_it_is_a_machine_is_told_that_it_is(
+    catalog: Catalog, language: Language, machine: str
+) -> None:
+    told = [
+        line.text
+        for line in catalog.lines(language)
+        if (line.role, line.act, line.about) == ("salesperson", "answer", "is_ai")
+    ]
+    assert told
+    assert [text for text in told if not re.search(machine, text)] == []
