@@ -14,6 +14,7 @@ import pytest
 from telerole import Catalog, Simulator
 from telerole.postprocess.filtering import Example, Reject
 from telerole.postprocess.repetition import Repetition
+from telerole.reading import means
 from telerole.records import LANGUAGES, Language
 from telerole.session import End, Session, Turn, speaker_at
 
@@ -202,7 +203,10 @@ def _line_again(lines: Sequence[str], language: Language, rng: random.Random) ->
     """The salesperson's longest line of the first half, said again with a filler in one of its later turns."""
     half = len(lines) // 2
     longest = max(range(0, half, 2), key=lambda at: len(lines[at]))
-    return _again(lines, lines[longest], rng.randrange(half + half % 2, len(lines), 2), language)
+    free = [
+        at for at in range(half + half % 2, len(lines), 2) if not means("merchant", "pardon", lines[at - 1], language)
+    ]
+    return _again(lines, lines[longest], rng.choice(free), language) if free else []
 
 
 def _question_again(lines: Sequence[str], language: Language, rng: random.Random) -> list[str]:
