@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from rapidfuzz.fuzz import ratio
 
-from telerole.outcome import merchant_acts
+from telerole.outcome import TAKES_BACK, merchant_acts
 from telerole.persona import Role
 from telerole.reading import hear
 from telerole.records import Language
@@ -15,6 +15,7 @@ from telerole.session import End, EndReason, Turn, speaker_at
 Rule = Callable[[Sequence[Turn]], End | None]
 
 SETTLED: dict[str, EndReason] = {"agree": "goal_reached", "defer": "callback_agreed"}
+WALKS_OUT = TAKES_BACK | {"refuse", "scold"}
 SAME_LINE = 92
 GOODBYES = 3
 
@@ -59,15 +60,26 @@ def put_down(turns: Sequence[Turn], text: str, language: Language) -> End:
     role = speaker_at(len(turns))
     polite = bool(text) and hear(role, text, language).act == "goodbye"
     reason = wound_up(turns, role, language)
-    if polite or reason in ("goal_reached", "callback_agreed"):
+    if polite or reason == "callback_agreed" or (reason == "goal_reached" and not _walks_out(turns, text, language)):
         return End(reason=reason, by=role)
     return End(reason="merchant_hangup" if role == "merchant" else "salesperson_hangup", by=role)
 
 
+def _walks_out(turns: Sequence[Turn], text: str, language: Language) -> bool:
+    """Whether a merchant hangs up in anger, or without a word before anybody said goodbye: a yes is then taken back."""
+    if speaker_at(len(turns)) != "merchant":
+        return False
+    if text:
+        return hear("merchant", text, language).act in WALKS_OUT
+    return [act.act for act in merchant_acts(turns, language)][-1:] != ["goodbye"]
+
+
 def wound_up(turns: Sequence[Turn], by: Role, language: Language) -> EndReason:
     """What a call that ends in goodbyes came to: the last that the merchant settled, else who said goodbye."""
+    taken_back = False
     for act in reversed(merchant_acts(turns, language)):
-        if act.act in SETTLED:
+        taken_back = act.act != "goodbye" and (taken_back or act.act in TAKES_BACK)
+        if act.act in SETTLED and not (taken_back and act.act == "agree"):
             return SETTLED[act.act]
         if act.act in ("refuse", "brush_off"):
             break

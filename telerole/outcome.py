@@ -28,6 +28,7 @@ WORDS_A_SECOND: dict[Language, float] = {
 BETWEEN_TURNS = 0.4  # seconds
 RESISTS = frozenset({"object", "elaborate", "refuse", "busy", "brush_off", "no_time", "scold", "hang_up"})
 CURIOUS = ("cost", "proof")
+TAKES_BACK = frozenset({"object", "hang_up"})
 SETTLES: dict[str, Outcome] = {
     "agree": "high_intention",
     "defer": "callback",
@@ -42,13 +43,18 @@ def outcome(session: Session) -> Outcome:
     """How the merchant left the call. What they did last settles it; what the salesperson claims counts nothing.
 
     Where the merchant's turns carry acts (an offline merchant, or a model's with a mind) those are read, else cues. In
-    doubt the less committed outcome holds: somebody who only listened was perfunctory.
+    doubt the less committed outcome holds: somebody who only listened was perfunctory, and whoever objects or hangs up
+    after a yes, before a goodbye, has taken it back.
     """
     did = merchant_acts(session.turns, session.language)
     kinds = [act.act for act in did]
     if "scold" in kinds:
         return "hostile"
+    taken_back = session.end.reason == "merchant_hangup"
     for act in reversed(did):
+        taken_back = act.act != "goodbye" and (taken_back or act.act in TAKES_BACK)
+        if act.act == "agree" and taken_back:
+            continue
         if act.act in SETTLES:
             return SETTLES[act.act]
         if act.act == "goodbye" and act.about in ("agreed", "callback"):

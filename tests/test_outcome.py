@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from telerole import Catalog, Session, Simulator
 from telerole.outcome import OUTCOMES, heard_after, outcome, resistance, seconds, suspected_ai
 from telerole.persona import Role
+from telerole.prompts import HANG_UP
 from telerole.records import LANGUAGES, Language
 from telerole.session import End, EndReason, Turn, speaker_at
 
@@ -31,6 +32,7 @@ NO = {"en": "No thanks, we're not interested.", "zh": "不用了，我不需要�
 INTERESTED = {"en": "Oh, that's interesting. Tell me more.", "zh": "这个倒不错，你详细说说。"}
 BUSY = {"en": "Look, I'm really busy, I've got people waiting.", "zh": "我现在忙着呢，没空。"}
 TOO_DEAR = {"en": "That's far too expensive for us.", "zh": "太贵了，我们利润薄。"}
+TRUSTS_NOTHING = {"en": "That sounds like a scam to me.", "zh": "我看你们就是骗子。"}
 NO_STAFF = {"en": "We haven't got the staff for more.", "zh": "我这人手不够，忙不过来。"}
 ROBOT = {"en": "Hang on, am I talking to a robot?", "zh": "等一下，你是机器人吧？"}
 SEND_IT = {"en": "Oh, marvellous, I'll have a proper look one day.", "zh": "哎呀挺好挺好，辛苦辛苦。"}
@@ -232,3 +234,22 @@ def test_offline_calls_come_to_most_of_the_outcomes(offline: list[Session]) -> N
     assert found.keys() <= set(OUTCOMES)
     for name in ("high_intention", "callback", "perfunctory", "refusal", "no_time"):
         assert found[name] >= 0.03 * len(offline), found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("last", [TRUSTS_NOTHING, None])
+def test_whoever_walks_out_after_a_yes_has_taken_it_back(
+    catalog: Catalog, language: Language, last: dict[Language, str] | None
+) -> None:
+    said = iter([HM[language], YES[language], f"{last[language] if last else ''} {HANG_UP[language]}".strip()])
+    lines = iter([GREETING[language], PROPOSAL[language], CLAIM[language]])
+    scenario = catalog.sample(1, seed=1, language=language)[0]
+    session = Simulator(lambda call: next(lines), lambda call: next(said)).run(scenario)
+    assert session.end.reason == "merchant_hangup"
+    assert outcome(session) != "high_intention"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_whoever_objects_after_a_yes_and_says_goodbye_has_taken_it_back(language: Language) -> None:
+    lines = [GREETING, HM, PROPOSAL, YES, CLAIM, TRUSTS_NOTHING, BYE, BYE]
+    assert outcome(call(*(line[language] for line in lines), language=language)) != "high_intention"
