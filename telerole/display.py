@@ -44,7 +44,9 @@ def show_run(console: Console, run: Run, *, most: int = 20) -> None:
     for number, session in enumerate(run):
         if number == most:
             break
-        table.add_row(session.id, str(len(session.turns)), session.end.reason, session.end.by or "", outcome(session))
+        table.add_row(
+            Text(session.id), str(len(session.turns)), session.end.reason, session.end.by or "", outcome(session)
+        )
     console.print(table)
     if len(run) > most:
         console.print(f"… and {len(run) - most} more")

@@ -121,6 +121,8 @@ def _json_line(line: str) -> Any:
         return json.loads(line)
     except json.JSONDecodeError as error:
         return InputError(f"column {error.colno}: not JSON: {error.msg}")
+    except RecursionError:
+        return InputError("not JSON that can be read: nested too deeply")
 
 
 def _json(path: Path, text: str, line: int) -> Any:
@@ -130,6 +132,8 @@ def _json(path: Path, text: str, line: int) -> Any:
         raise FileError(
             path, [f"line {line + error.lineno - 1}, column {error.colno}: not JSON: {error.msg}"]
         ) from None
+    except RecursionError:
+        raise FileError(path, ["not JSON that can be read: nested too deeply"]) from None
 
 
 class _Strict(yaml.SafeLoader):
@@ -155,7 +159,7 @@ def _yaml(path: Path, text: str) -> Any:
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         why = (_unquoted(text, mark.line) if mark else "") or f"not YAML: {error.problem or error.context}"
         raise FileError(path, [where + why]) from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a 30th of February is a ValueError
         raise FileError(path, [f"not YAML: {error}"]) from None
     return [] if data is None else data
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+import re
+from collections.abc import Iterator, Mapping
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from telerole.persona import Objection, Topic
-from telerole.records import Language, Record, Text, fill, slots
+from telerole.records import SLOT, Language, Record, Text, fill, slots
 
 
 class Step(Record):
@@ -28,7 +29,8 @@ class Step(Record):
 class Strategy(Record):
     """Goal, rapport techniques, flow, tips, what to avoid, what may be offered, and answers to objections.
 
-    `closes_with` is what the last step asks for: a ``meeting``, a direct ``contact`` or a ``signup``.
+    `closes_with` is what the last step asks for: a ``meeting``, a direct ``contact`` or a ``signup``. An offer may
+    name those before it.
     """
 
     id: str = Field(min_length=1)
@@ -51,19 +53,35 @@ class Strategy(Record):
             raise ValueError(f"two steps have the id {min(twice)!r}")
         return flow
 
+    @model_validator(mode="after")
+    def _can_be_filled(self) -> Self:
+        for line in self._lines():
+            for braces in re.findall(r"\{[^{}]*\}?|\}", line):
+                if not SLOT.fullmatch(braces):
+                    raise ValueError(f"{braces!r} in {line!r} is no slot, which has small letters and _ alone")
+        before: set[str] = set()
+        for name, text in self.offer.items():
+            if later := slots(text) & self.offer.keys() - before:
+                raise ValueError(f"offer: {name} speaks of {min(later)}, which has to stand before it")
+            before.add(name)
+        return self
+
+    def _lines(self) -> Iterator[str]:
+        yield from (self.goal, *self.rapport, *self.tips, *self.avoid, *self.offer.values())
+        for step in self.flow:
+            yield from (step.goal, step.done_when, *step.say)
+        for said in self.answers.values():
+            yield from said
+
     def slots(self) -> set[str]:
         """The names that its lines need from a profile: every ``{slot}`` that `offer` does not fill."""
-        lines = [line for step in self.flow for line in step.say] + [
-            line for said in self.answers.values() for line in said
-        ]
-        lines += [self.goal, *self.rapport, *self.tips, *self.avoid, *self.offer.values()]
-        lines += [text for step in self.flow for text in (step.goal, step.done_when)]
-        return {name for line in lines for name in slots(line)} - set(self.offer)
+        return {name for line in self._lines() for name in slots(line)} - set(self.offer)
 
     def filled(self, values: Mapping[str, str]) -> Strategy:
         """The same strategy with every ``{slot}`` replaced by its value: what prompts show and offline calls say."""
-        offer = {name: fill(text, values) for name, text in self.offer.items()}
-        known = {**values, **offer}
+        known = dict(values)
+        for name, text in self.offer.items():
+            known[name] = fill(text, known)
 
         def each(lines: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(fill(line, known) for line in lines)
@@ -81,7 +99,7 @@ class Strategy(Record):
                 "flow": flow,
                 "tips": each(self.tips),
                 "avoid": each(self.avoid),
-                "offer": offer,
+                "offer": {name: known[name] for name in self.offer},
                 "answers": {kind: each(lines) for kind, lines in self.answers.items()},
             }
         )

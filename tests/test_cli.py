@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -243,3 +244,17 @@ def test_a_spent_budget_says_how_much_is_left_to_do(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "BudgetSpent" in done.stdout
     assert f"Not begun: {9 - len(records(tmp_path / 'run')) - 1} calls" in done.stdout
+
+
+def test_a_name_or_a_path_in_brackets_is_shown_as_it_is(tmp_path: Path) -> None:
+    out = tmp_path / "run [a]"
+    assert "run [a]" in telerole("simulate", "--sample", "1", "--out", str(out)).stdout.replace("\n", "")
+    record = (out / "sessions.jsonl").read_text(encoding="utf-8")
+    (out / "sessions.jsonl").write_text(re.sub(r'"id":"[^"]*"', '"id":"shop [/x]"', record, count=1), encoding="utf-8")
+    assert "shop [/x]" in telerole("show", str(out)).stdout
+
+
+def test_a_terminal_without_chinese_shows_marks_in_its_place() -> None:
+    shown = telerole("list", PYTHONIOENCODING="ascii")
+    assert shown.returncode == 0, shown.stderr
+    assert "?" in shown.stdout

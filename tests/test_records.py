@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from telerole.errors import FileError
+from telerole.checking import check
+from telerole.errors import FileError, InputError
 from telerole.persona import Persona
 from telerole.records import fill, load, slots
 from telerole.script import Script
+from telerole.strategy import Strategy
 
 GOOD = """\
 id: busy-owner
@@ -132,3 +135,62 @@ def test_a_line_separator_inside_a_string_does_not_end_a_jsonl_line(tmp_path: Pa
     line = '{"speaker": "%s", "text": "a\u2028b"}'
     text = f'{{"id": "a", "language": "en", "lines": [{line % "merchant"}, {line % "salesperson"}]}}'
     assert load(write(tmp_path, "s.jsonl", text), Script)[0].lines[0].text == "a\u2028b"
+
+
+STRATEGY = {
+    "id": "s",
+    "language": "en",
+    "title": "t",
+    "goal": "g",
+    "closes_with": "signup",
+    "rapport": ["r"],
+    "flow": [
+        {"id": "a", "goal": "g", "done_when": "d", "say": ["Hello."]},
+        {"id": "b", "goal": "g", "done_when": "d", "say": ["Bye, {fee}."]},
+    ],
+}
+
+
+def test_an_offer_may_name_those_before_it() -> None:
+    strategy = Strategy.model_validate(STRATEGY | {"offer": {"date": "June", "fee": "no fee until {date}"}})
+    assert strategy.filled({}).flow[1].say == ("Bye, no fee until June.",)
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"offer": {"fee": "no fee until {date}", "date": "June"}}, "fee speaks of date, which has to stand before it"),
+        ({"goal": "Call {Merchant_Name}."}, r"'{Merchant_Name}' in 'Call {Merchant_Name}.' is no slot"),
+        ({"tips": ["About {product 2}."]}, "is no slot"),
+        ({"tips": ["About {product."]}, "is no slot"),
+    ],
+)
+def test_what_could_not_be_filled_is_a_fault_of_the_strategy(changed: dict[str, object], fault: str) -> None:
+    with pytest.raises(ValidationError, match=fault):
+        Strategy.model_validate(STRATEGY | changed)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fault"),
+    [
+        ("p.yaml", "name: 2024-02-30", "not YAML: day"),
+        ("p.json", "[" * 100_000, "nested too deeply"),
+        ("p.jsonl", "[" * 100_000, "line 1: not JSON that can be read: nested too deeply"),
+    ],
+)
+def test_what_no_parser_can_read_is_a_fault_of_the_file(tmp_path: Path, name: str, text: str, fault: str) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    with pytest.raises(FileError, match=fault):
+        load(file, Persona)
+
+
+def test_a_check_names_the_first_line_that_is_broken_and_those_after_it(tmp_path: Path) -> None:
+    file = tmp_path / "scripts.jsonl"
+    good = '{"id": "a", "language": "en", "lines": [{"speaker": "salesperson", "text": "Hello."}]}'
+    file.write_text(f"not json\n{good}\nneither\n")
+    with pytest.raises(InputError, match=r"line 1: column 1: not JSON(.|\n)*line 3: column 1: not JSON"):
+        check(file)
+    file.write_text("not json\n")
+    with pytest.raises(InputError, match="line 1: column 1: not JSON"):
+        check(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 
 from telerole.cli import (
     ab,
@@ -57,6 +58,9 @@ def main() -> None:
     """Run the command line; what the user got wrong is one clear message and exit code 2."""
     from telerole.errors import TeleroleError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that has no Chinese shows marks in its place
+            stream.reconfigure(errors="replace")
     try:
         app()
     except TeleroleError as error:

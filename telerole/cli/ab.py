@@ -54,8 +54,6 @@ def ab(
     Columns of CALLS.csv: arm and duration (seconds), and what is known of high_intention, follow_up, visit,
     ai_suspicion (yes or no), lead and time.
     """
-    from rich.markup import escape
-
     from telerole.display import show_table
     from telerole.evaluation.online import Call, Salesperson, monitor, standings
     from telerole.evaluation.online import ab as compare
@@ -65,10 +63,10 @@ def ab(
     for fault in faults + more:
         print(f"telerole: {fault}", file=sys.stderr)
     test, screen = compare(found, baseline=baseline, treatment=treatment), console()
-    arms = escape(baseline), escape(treatment)
+    arms = baseline, treatment
     show_table(screen, ("", *arms, "change", "p", "Holm's p", "finding"), map(_row, test.rows))
     for warning in test.warnings:
-        screen.print(f"Beware: {warning}", soft_wrap=True, markup=False)
+        screen.print(f"Beware: {warning}", soft_wrap=True)
     _show_bounds(screen, test.rows)
     if humans:
         ranks = standings(test.rows, team, seed=seed)
@@ -95,7 +93,6 @@ def _show_bounds(screen: Console, rows: Sequence[Row]) -> None:
             screen.print(
                 f"{_name(row)}: {_range(row.bounds, '+.1%')} in the calls that either arm would have kept going",
                 soft_wrap=True,
-                markup=False,
             )
 
 

@@ -27,10 +27,10 @@ class LanguageName(StrEnum):
 
 
 def console() -> Console:
-    """Where commands print."""
+    """Where commands print; what they show are names, paths and texts of others, so nothing is read as markup."""
     from rich.console import Console
 
-    return Console()
+    return Console(markup=False)
 
 
 def means(

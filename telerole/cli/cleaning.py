@@ -37,7 +37,7 @@ def clean(
         plots.save(plots.funnel_chart(funnel), run / "funnel.svg")
         screen.print(f"Chart: {run / 'funnel.svg'}", soft_wrap=True)
     except InputError as missing:
-        screen.print(f"No chart: {missing}", soft_wrap=True, markup=False)
+        screen.print(f"No chart: {missing}", soft_wrap=True)
     if funnel.unjudged:
         screen.print(f"{funnel.unjudged} not judged: the model gave no verdict; the same command asks again")
         raise typer.Exit(1)

@@ -95,7 +95,7 @@ def evaluate(
         page, _ = write_report(out, evaluation=result, sessions=shown(out, result, TO_READ))
         screen.print(f"Report: {page}; `telerole report` adds the data set, the study and the online test to it")
     except InputError as error:
-        screen.print(f"No report: {error}", soft_wrap=True, markup=False)
+        screen.print(f"No report: {error}", soft_wrap=True)
 
 
 def _labels(path: Path | None) -> list[Label]:

@@ -74,7 +74,7 @@ def make(
         screen.print(f"{rater}: {len(order)} items", soft_wrap=True)
     for warning in made.warnings:
         screen.print(Text(f"! {warning}", style="yellow"), soft_wrap=True)
-    screen.print(f"Give raters {out / 'items'}; keep {out / 'secret'} to yourself", soft_wrap=True, markup=False)
+    screen.print(f"Give raters {out / 'items'}; keep {out / 'secret'} to yourself", soft_wrap=True)
 
 
 @study_app.command()
@@ -107,7 +107,7 @@ def score(
         journal.replace(folder / "labels.jsonl", map(journal.line, labels(found, key, ratings)))
     screen = console()
     show_score(screen, found)
-    screen.print(f"Results: {folder}", soft_wrap=True, markup=False)
+    screen.print(f"Results: {folder}", soft_wrap=True)
     if ratings.faults:
         raise typer.Exit(1)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -67,13 +66,22 @@ def rates_table(
 
     `missing` is what a verdict that is not there is called.
     """
-    table = Table(title, *map(escape, systems), show_lines=True)
+    table = _table(title, systems)
+    table.show_lines = True
     known = {(cell.metric, cell.system): cell for cell in cells}
     for metric in metrics:
         row = [known[metric, system] for system in systems]
         styles = {} if metric in distrusted else ranking(row)
         name = f"{NAMES[metric]}\n{DISTRUSTED}" if metric in distrusted else NAMES[metric]
         table.add_row(name, *(_cell(cell, styles.get(cell.system, ""), missing) for cell in row))
+    return table
+
+
+def _table(title: str, systems: Iterable[str]) -> Table:
+    """A table with a column for each system, whose name is no markup."""
+    table = Table(title)
+    for name in systems:
+        table.add_column(Text(name))
     return table
 
 
@@ -104,7 +112,7 @@ def differences_table(differences: Sequence[Difference], distrusted: Collection[
 
 
 def _outcomes(result: Evaluation) -> Table:
-    table = Table("share of calls", *(escape(one.name) for one in result.systems))
+    table = _table("share of calls", (one.name for one in result.systems))
     for name in OUTCOMES:
         if any(one.outcomes[name].value for one in result.systems):
             table.add_row(name, *(_rate(one.outcomes[name]) for one in result.systems))
