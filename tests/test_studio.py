@@ -602,3 +602,13 @@ def test_preview_interview_and_coverage_work_from_a_terminal(tmp_path: Path) -> 
     assert covered.returncode == 0, covered.stderr
     assert (tmp_path / "c.svg").is_file()
     assert telerole("persona", "coverage", tmp_path).returncode == 2
+
+
+def test_a_persona_in_a_scenario_of_another_language_is_told(catalog: Catalog) -> None:
+    persona, scenario = catalog.persona("wary-owner-en"), catalog.sample(1, language="zh")[0]
+    for use in (
+        lambda: studio.preview(persona, scenario=scenario),
+        lambda: studio.Interview(persona, scenario=scenario),
+    ):
+        with pytest.raises(InputError, match=r"wary-owner-en: .*merchant: is in 'en', the scenario in 'zh'"):
+            use()

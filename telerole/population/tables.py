@@ -39,8 +39,11 @@ class Table(Record):
 def table(scenarios: Iterable[Scenario], population: Population, catalog: Catalog | None = None) -> Table:
     """What `scenarios` hold beside what `population` declares; their scripts are `catalog`'s."""
     catalog = catalog or Catalog.bundled()
-    seeds = {seed.script: seed for seed in catalog.seeds}
-    calls = [call_of(seeds[one.script.id], catalog, one.merchant, one.salesperson) for one in scenarios]
+    seeds = {(seed.script, seed.profile, seed.strategy): seed for seed in catalog.seeds}
+    calls = [
+        call_of(seeds[one.script.id, one.profile.id, one.strategy.id], catalog, one.merchant, one.salesperson)
+        for one in scenarios
+    ]
     checks = [
         Check(
             constraint=str(constraint),

@@ -15,7 +15,7 @@ from telerole.scenario import Scenario
 from telerole.session import End, Turn
 from telerole.simulator import MAX_TURNS
 from telerole.speaker import Call, Said, Speaker, derive_seed
-from telerole.studio.previewing import scenario_for
+from telerole.studio.previewing import scenario_for, seated
 
 
 class Interview:
@@ -33,7 +33,7 @@ class Interview:
             raise InputError("'human' is you; name who plays the persona, such as offline or openai:MODEL")
         self.persona = persona
         given = scenario or scenario_for(persona, seed)
-        self.scenario = Scenario(**{**dict(given), persona.role: persona})
+        self.scenario = seated(persona, dict(given))
         self.seed = derive_seed(seed, self.scenario.id, 0)
         self.turns: tuple[Turn, ...] = ()
         self.end: End | None = None

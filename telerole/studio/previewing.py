@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
 
 from telerole import loop
 from telerole.agents.offline import OfflineMerchant, OfflineSalesperson
@@ -12,7 +15,9 @@ from telerole.backends.base import Backend, Message
 from telerole.backends.scripted import ScriptedBackend
 from telerole.catalog import Catalog
 from telerole.chairs import Chairs
+from telerole.errors import InputError
 from telerole.persona import Persona, Role
+from telerole.records import explain
 from telerole.scenario import Scenario
 from telerole.session import Turn
 from telerole.speaker import Call, Speaker, derive_seed
@@ -89,7 +94,15 @@ def scenario_for(persona: Persona, seed: int = 0) -> Scenario:
 
 def _with(scenario: Scenario, persona: Persona) -> Scenario:
     parts = {name: getattr(scenario, name) for name in Scenario.model_fields if name != "id"}
-    return Scenario(**{**parts, persona.role: persona})
+    return seated(persona, parts)
+
+
+def seated(persona: Persona, parts: Mapping[str, Any]) -> Scenario:
+    """The parts of a scenario with the persona in its chair; an `InputError` where they are of another language."""
+    try:
+        return Scenario(**{**parts, persona.role: persona})
+    except ValidationError as error:
+        raise InputError("\n".join(f"{persona.id}: {fault}" for fault in explain(error, Scenario))) from None
 
 
 def _parts(scenario: Scenario) -> dict[str, list[str]]:
