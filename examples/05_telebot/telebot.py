@@ -2,7 +2,7 @@
 
     python telebot.py                          some six hours: two training seeds, 324 calls of each model
     python telebot.py --trials 1               some three hours: 108 calls of each model; without it, more are added
-    python telebot.py --small                  a few rows and calls
+    python telebot.py --small                  twelve minutes: a few rows and calls
     python telebot.py --tiny                   proves that every step runs, and nothing else
 
 The same command goes on where it was stopped. What is compared is how 135 million parameters take to this project's
