@@ -59,9 +59,10 @@ def check(path: Path | str) -> dict[Path, str]:
 
 
 def _check_file(path: Path) -> str:
-    first = next((raw for _, raw in raw_records(path) if not isinstance(raw, InputError)), None)
-    if first is None and (broken := [f"{place}{raw}" for place, raw in raw_records(path)]):
-        raise FileError(path, broken)
+    read = list(raw_records(path))
+    first = next((raw for _, raw in read if not isinstance(raw, InputError)), None)
+    if first is None and read:
+        raise FileError(path, [f"{place}{raw}" for place, raw in read])
     if not isinstance(first, dict):
         found = "nothing" if first is None else type(first).__name__
         raise FileError(path, [f"expected records (mappings of fields), found {found}"])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from rapidfuzz.fuzz import ratio
 
-from telerole.outcome import TAKES_BACK, merchant_acts
+from telerole.outcome import TAKES_BACK, merchant_acts, standing
 from telerole.persona import Role
 from telerole.reading import hear
 from telerole.records import Language
@@ -76,10 +76,8 @@ def _walks_out(turns: Sequence[Turn], text: str, language: Language) -> bool:
 
 def wound_up(turns: Sequence[Turn], by: Role, language: Language) -> EndReason:
     """What a call that ends in goodbyes came to: the last that the merchant settled, else who said goodbye."""
-    taken_back = False
-    for act in reversed(merchant_acts(turns, language)):
-        taken_back = act.act != "goodbye" and (taken_back or act.act in TAKES_BACK)
-        if act.act in SETTLED and not (taken_back and act.act == "agree"):
+    for act in standing(merchant_acts(turns, language)):
+        if act.act in SETTLED:
             return SETTLED[act.act]
         if act.act in ("refuse", "brush_off"):
             break

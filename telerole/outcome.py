@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, get_args
 
 from telerole.reading import Heard, hear, means, words
@@ -50,11 +50,7 @@ def outcome(session: Session) -> Outcome:
     kinds = [act.act for act in did]
     if "scold" in kinds:
         return "hostile"
-    taken_back = session.end.reason == "merchant_hangup"
-    for act in reversed(did):
-        taken_back = act.act != "goodbye" and (taken_back or act.act in TAKES_BACK)
-        if act.act == "agree" and taken_back:
-            continue
+    for act in standing(did, walked_out=session.end.reason == "merchant_hangup"):
         if act.act in SETTLES:
             return SETTLES[act.act]
         if act.act == "goodbye" and act.about in ("agreed", "callback"):
@@ -66,6 +62,15 @@ def outcome(session: Session) -> Outcome:
     if curious and "hang_up" not in kinds:
         return "perfunctory" if walked_away else "interest"
     return "refusal" if walked_away or "hang_up" in kinds or kinds.count("object") > 1 else "perfunctory"
+
+
+def standing(did: Sequence[Heard], *, walked_out: bool = False) -> Iterator[Heard]:
+    """What the merchant did, the last first, without a yes that was taken back before anybody said goodbye."""
+    taken_back = walked_out
+    for act in reversed(did):
+        taken_back = act.act != "goodbye" and (taken_back or act.act in TAKES_BACK)
+        if not (taken_back and act.act == "agree"):
+            yield act
 
 
 def merchant_acts(turns: Sequence[Turn], language: Language) -> list[Heard]:

@@ -20,10 +20,8 @@ def cautions(result: Evaluation) -> Iterator[str]:
             yield f"verdicts in {NAMES[detection.metric]} cannot be trusted: {missed(detection)}"
     for against in over_all(result.people):
         if against.trusted is None:
-            yield (
-                f"{against.labels} labels by people do not tell what verdicts in {NAMES[against.metric]} are worth: "
-                + ("label more calls, good and bad ones")
-            )
+            worth = f"what verdicts in {NAMES[against.metric]} are worth"
+            yield f"{against.labels} labels by people do not tell {worth}: label more calls, good and bad ones"
         elif not against.trusted:
             yield f"verdicts in {NAMES[against.metric]} cannot be trusted: {unlike(against)}"
     if result.judges and result.coverage is not None and result.coverage < COVERED:

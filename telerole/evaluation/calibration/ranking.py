@@ -66,8 +66,8 @@ def _apart(corrected: Iterable[Corrected]) -> Iterator[tuple[Two, Metric, Apart]
 
 
 def _difference(first: Estimate, second: Estimate) -> Apart:
-    ends = (Interval(one.low, one.high) for one in (first, second))
-    interval = recovered(first.value, next(ends), second.value, next(ends), 0.0)
+    one, two = (Interval(rate.low, rate.high) for rate in (first, second))
+    interval = recovered(first.value, one, second.value, two, 0.0)
     difference = second.value - first.value
     reach = difference - interval.low if difference > 0 else interval.high - difference
     return Apart(difference, interval, _p(abs(difference), reach))
