@@ -72,10 +72,21 @@ def _check_file(path: Path) -> str:
     catalog = Catalog.bundled()
     prepare = {Profile: catalog.with_template, Scenario: catalog.with_parts}.get(kind)
     records = load(path, kind, prepare)
+    if faults := [fault for record in records if isinstance(record, Strategy) for fault in _unfillable(record)]:
+        raise FileError(path, faults)
     twice = [name for name, n in Counter(getattr(record, "id", None) for record in records).items() if name and n > 1]
     if twice:
         raise FileError(path, [f"id: {name!r} stands more than once" for name in twice])
     return f"{len(records)} {kind.__name__}"
+
+
+def _unfillable(strategy: Strategy) -> list[str]:
+    """What is wrong with its slots, for which a scenario would refuse it."""
+    try:
+        strategy.slots()
+    except ValueError as error:
+        return [f"{strategy.id}: {error}"]
+    return []
 
 
 def kind_of(raw: dict[str, Any]) -> type[Record] | None:

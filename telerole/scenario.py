@@ -55,7 +55,11 @@ class Scenario(Record):
         for name, persona in (("salesperson", self.salesperson), ("merchant", self.merchant)):
             if persona.role != name:
                 raise ValueError(f"{name}: persona {persona.id!r} is a {persona.role}")
-        if missing := self.strategy.slots() - set(self.profile.values):
+        try:
+            needed = self.strategy.slots()
+        except ValueError as error:
+            raise ValueError(f"strategy {self.strategy.id!r}: {error}") from None
+        if missing := needed - set(self.profile.values):
             raise ValueError(
                 f"strategy {self.strategy.id!r} speaks of {', '.join(sorted(missing))}, which profile "
                 f"{self.profile.id!r} does not state"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from telerole.persona import Objection, Topic
 from telerole.records import SLOT, Language, Record, Text, fill, slots
@@ -53,8 +53,19 @@ class Strategy(Record):
             raise ValueError(f"two steps have the id {min(twice)!r}")
         return flow
 
-    @model_validator(mode="after")
-    def _can_be_filled(self) -> Self:
+    def _lines(self) -> Iterator[str]:
+        yield from (self.goal, *self.rapport, *self.tips, *self.avoid, *self.offer.values())
+        for step in self.flow:
+            yield from (step.goal, step.done_when, *step.say)
+        for said in self.answers.values():
+            yield from said
+
+    def slots(self) -> set[str]:
+        """The names that its lines need from a profile: every ``{slot}`` that `offer` does not fill.
+
+        Raises `ValueError` for braces that nothing can fill. Not for a strategy that is `filled`, in which braces are
+        whatever a profile says.
+        """
         for line in self._lines():
             for braces in re.findall(r"\{[^{}]*\}?|\}", line):
                 if not SLOT.fullmatch(braces):
@@ -64,17 +75,6 @@ class Strategy(Record):
             if later := slots(text) & self.offer.keys() - before:
                 raise ValueError(f"offer: {name} speaks of {min(later)}, which has to stand before it")
             before.add(name)
-        return self
-
-    def _lines(self) -> Iterator[str]:
-        yield from (self.goal, *self.rapport, *self.tips, *self.avoid, *self.offer.values())
-        for step in self.flow:
-            yield from (step.goal, step.done_when, *step.say)
-        for said in self.answers.values():
-            yield from said
-
-    def slots(self) -> set[str]:
-        """The names that its lines need from a profile: every ``{slot}`` that `offer` does not fill."""
         return {name for line in self._lines() for name in slots(line)} - set(self.offer)
 
     def filled(self, values: Mapping[str, str]) -> Strategy:

@@ -11,7 +11,11 @@ from telerole.checking import check
 from telerole.errors import FileError, InputError
 from telerole.persona import Persona
 from telerole.records import fill, load, slots
+from telerole.runs import RunFolder
+from telerole.scenario import Scenario
 from telerole.script import Script
+from telerole.session import Triplet
+from telerole.simulator import Simulator
 from telerole.strategy import Strategy
 
 GOOD = """\
@@ -165,9 +169,29 @@ def test_an_offer_may_name_those_before_it() -> None:
         ({"tips": ["About {product."]}, "is no slot"),
     ],
 )
-def test_what_could_not_be_filled_is_a_fault_of_the_strategy(changed: dict[str, object], fault: str) -> None:
-    with pytest.raises(ValidationError, match=fault):
-        Strategy.model_validate(STRATEGY | changed)
+def test_what_could_not_be_filled_is_a_fault_of_the_strategy(
+    tmp_path: Path, scenarios: list[Scenario], changed: dict[str, object], fault: str
+) -> None:
+    strategy = Strategy.model_validate(STRATEGY | {"offer": {"fee": "no fee"}} | changed)
+    with pytest.raises(ValidationError, match=f"strategy 's': .*{fault}"):
+        Scenario.model_validate(dict(scenarios[0]) | {"strategy": strategy})
+    file = tmp_path / "strategy.json"
+    file.write_text(strategy.model_dump_json())
+    with pytest.raises(InputError, match=f"strategy.json: s: .*{fault}"):
+        check(file)
+
+
+def test_braces_in_a_profile_are_text_in_the_strategy_that_is_kept_with_a_session(
+    tmp_path: Path, scenarios: list[Scenario]
+) -> None:
+    profile = scenarios[0].profile
+    odd = profile.model_copy(update={"values": profile.values | {"product": "{Odd} {lamp} }{"}})
+    Simulator().run_many([Scenario.model_validate(dict(scenarios[0]) | {"profile": odd, "id": ""})], out=tmp_path)
+    (triplet,) = RunFolder.read(tmp_path).triplets()
+    assert "{Odd} {lamp} }{" in triplet.strategy.model_dump_json()
+    file = tmp_path / "triplets.jsonl"
+    file.write_text(triplet.model_dump_json() + "\n", encoding="utf-8")
+    assert load(file, Triplet) == [triplet]
 
 
 @pytest.mark.parametrize(

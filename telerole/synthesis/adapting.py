@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from telerole.profile import Profile, ProfileTemplate, Value
-from telerole.records import SLOT, slots
+from telerole.records import slots
 from telerole.session import Deviation, Turn
 from telerole.strategy import Step, Strategy
 
@@ -90,4 +90,4 @@ def _filled(strategy: Strategy, profile: Profile) -> Strategy:
 
 def _plain(text: str) -> str:
     """A model's words, in which braces are no slots."""
-    return SLOT.sub(r"\1", text)
+    return text.replace("{", "").replace("}", "")
