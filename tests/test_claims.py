@@ -124,6 +124,7 @@ def test_small_talk_claims_nothing(language: Language, text: str) -> None:
     [
         ("zh", "您好，我是海桥国际站的小林，跟您说个事。", "小林"),
         ("zh", "我海桥国际站的，老周，聊一分钟成不？", "老周"),
+        ("zh", "喂，您好啊，海桥国际站小纪，您忙着呢？", "小纪"),
         ("en", "Hello, it's Gwen Pritchard, from Seabridge.", "Gwen Pritchard"),
         ("en", "Nina Marsh here, from Seabridge. Just a quick one.", "Nina Marsh"),
         ("en", "Good afternoon, Nina Marsh, Seabridge. Is this the owner?", "Seabridge"),
