@@ -15,7 +15,7 @@ from telerole.lines import Line
 from telerole.persona import Persona, Role, Trade
 from telerole.profile import Profile, ProfileTemplate
 from telerole.qa import QAPair
-from telerole.records import LANGUAGES, Language, Prepare, Record, load
+from telerole.records import LANGUAGES, Language, Prepare, Record, load, yaml_files
 from telerole.scenario import Scenario
 from telerole.script import Script
 from telerole.speaker import derive_seed
@@ -53,14 +53,15 @@ class Catalog:
 
     `personas` and `strategies` hold YAML files at any depth (profile templates under ``profile_templates``);
     `data` holds ``scripts.*.jsonl``, ``profiles.*.jsonl``, ``seeds.*.jsonl``, and by language ``lines``,
-    ``truths`` and ``qa``, which are read when they are asked for. Raises `FileError`, or `InputError` where two records
-    share a name.
+    ``truths`` and ``qa``, which are read when they are asked for. Raises `FileError`, or `InputError` where a folder is
+    missing or two records share a name.
     """
 
-    def __init__(self, personas: Path, strategies: Path, data: Path) -> None:
-        templates = sorted((strategies / "profile_templates").glob("*.yaml"))
-        plans = sorted(set(strategies.rglob("*.yaml")) - set(templates))
-        self.personas = _named(_all(sorted(personas.rglob("*.yaml")), Persona))
+    def __init__(self, personas: Path | str, strategies: Path | str, data: Path | str) -> None:
+        personas, strategies, data = _there(personas), _there(strategies), _there(data)
+        templates = yaml_files(strategies / "profile_templates")
+        plans = sorted(set(yaml_files(strategies)) - set(templates))
+        self.personas = _named(_all(yaml_files(personas), Persona))
         self.templates = _named(_all(templates, ProfileTemplate))
         self.strategies = _named(_all(plans, Strategy))
         self.scripts = _named(_all(sorted(data.glob("scripts.*.jsonl")), Script))
@@ -201,6 +202,13 @@ class Catalog:
         language = self.script(seed.script).language
         people = [one for one in self.personas.values() if (one.role, one.language) == (role, language)]
         return [one for one in people if self.suits(one, seed)]
+
+
+def _there(folder: Path | str) -> Path:
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; a library has folders of personas, strategies and data")
+    return folder
 
 
 def _all(paths: Iterable[Path], kind: type[R], prepare: Prepare | None = None) -> Iterator[R]:

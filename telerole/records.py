@@ -16,6 +16,7 @@ from telerole.errors import FileError, InputError, nearest
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+YAML = (".yaml", ".yml")
 
 
 Text = Annotated[str, Field(min_length=1)]
@@ -93,6 +94,11 @@ def read_text(path: Path | str) -> str:
         raise FileError(path, [f"cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError as error:
         raise FileError(path, [f"is not UTF-8 text (byte {error.start}); save it as UTF-8"]) from None
+
+
+def yaml_files(folder: Path) -> list[Path]:
+    """The YAML files of a folder at any depth, in the order of their paths."""
+    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in YAML and file.is_file())
 
 
 def raw_records(path: Path) -> Iterator[tuple[str, Any]]:

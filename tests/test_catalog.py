@@ -9,7 +9,28 @@ import pytest
 
 from telerole import Catalog, Scenario
 from telerole.errors import FileError, InputError
-from telerole.records import LANGUAGES
+from telerole.records import LANGUAGES, Record
+
+
+def put(path: Path, *records: Record) -> None:
+    """A file of records; JSON is YAML too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(record.model_dump_json() for record in records), encoding="utf-8")
+
+
+@pytest.fixture
+def library(tmp_path: Path, catalog: Catalog) -> tuple[Path, Path, Path]:
+    """The folders of a small library: one seed script of the bundled one, with its profile, strategy and people."""
+    personas, strategies, data = (tmp_path / name for name in ("personas", "strategies", "data"))
+    one = catalog.sample(1, seed=1, language="en")[0]
+    put(personas / "salesperson.yml", one.salesperson)
+    put(personas / "en" / "merchant.yaml", one.merchant)
+    put(strategies / "plan.yml", one.strategy)
+    put(strategies / "profile_templates" / "seller.yml", one.profile.template)
+    put(data / "scripts.en.jsonl", one.script)
+    put(data / "profiles.en.jsonl", one.profile)
+    put(data / "seeds.en.jsonl", next(seed for seed in catalog.seeds if seed.script == one.script.id))
+    return personas, strategies, data
 
 
 def test_the_library_holds_what_a_first_run_needs(catalog: Catalog) -> None:
@@ -47,6 +68,24 @@ def test_a_sample_is_reproducible_and_a_longer_one_begins_with_it(catalog: Catal
     assert {one.language for one in first} == {"en", "zh"}
     assert {one.language for one in catalog.sample(4, language="zh")} == {"zh"}
     assert len({one.id for one in catalog.sample(500, seed=1)}) == 500
+
+
+def test_a_library_of_your_own_has_yaml_and_yml_files_in_folders_named_by_paths_or_texts(
+    catalog: Catalog, library: tuple[Path, Path, Path]
+) -> None:
+    one = catalog.sample(1, seed=1, language="en")[0]
+    for folders in (library, map(str, library)):
+        mine = Catalog(*folders)
+        assert set(mine.personas) == {one.salesperson.id, one.merchant.id}
+        assert (set(mine.strategies), set(mine.templates)) == ({one.strategy.id}, {one.profile.template.id})
+        assert mine.sample(1, language="en")[0].digest == one.digest
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2])
+def test_a_folder_that_is_not_there_is_no_empty_library(library: tuple[Path, Path, Path], missing: int) -> None:
+    library[missing].rename(library[missing].with_name("elsewhere"))
+    with pytest.raises(InputError, match=f"{library[missing]}: no such folder"):
+        Catalog(*library)
 
 
 def test_an_unknown_name_is_refused_with_the_nearest(catalog: Catalog) -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 from telerole.catalog import Catalog
 from telerole.errors import FileError, InputError
 from telerole.persona import Persona
-from telerole.records import load, read_text
+from telerole.records import YAML, load, read_text, yaml_files
 from telerole.studio.writing import written
 
-YAML = (".yaml", ".yml")
 ENDINGS = (*YAML, ".json", ".jsonl")
 
 
@@ -43,7 +42,7 @@ def personas_in(path: Path | str) -> list[Persona]:
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
-    files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.suffix in YAML)
+    files = [path] if path.is_file() else yaml_files(path)
     found = [persona for file in files for persona in load(file, Persona)]
     if not found:
         raise InputError(f"{path}: holds no persona ({', '.join(YAML)})")
