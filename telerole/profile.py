@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from telerole.errors import nearest
 from telerole.records import Language, Record
@@ -53,6 +53,21 @@ class ProfileTemplate(Record):
     language: Language
     title: str
     fields: dict[str, ProfileField] = Field(min_length=1)
+
+    @field_validator("fields")
+    @classmethod
+    def _labels_differ(cls, fields: dict[str, ProfileField]) -> dict[str, ProfileField]:
+        named: dict[str, list[str]] = {}  # facts are told by label: of two with the same one would be lost
+        for name, field in fields.items():
+            named.setdefault(field.label, []).append(name)
+        faults = [
+            f"{' and '.join(names)} have the label {label!r}; give each its own"
+            for label, names in named.items()
+            if len(names) > 1
+        ]
+        if faults:
+            raise ValueError("\n".join(faults))
+        return fields
 
 
 class Profile(Record):
