@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Literal, Self
+from numbers import Integral
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from telerole.errors import nearest
 from telerole.records import Language, Record
 
-Value = str | int | tuple[str, ...]
+
+def _stated(value: object) -> object:
+    """`value`, where it can be one: a yes would count as 1."""
+    match value:
+        case bool():
+            pass
+        case str() | Integral():
+            return value
+        case float() if value.is_integer():
+            return value
+        case list() | tuple() if all(isinstance(one, str) for one in value):
+            return value
+    wanted = "must be text, a whole number or a list of texts"
+    raise ValueError(f"{wanted}, not {value!r}; YAML wants a text such as yes or 1.5 in quotes")
+
+
+Value = Annotated[str | int | tuple[str, ...], BeforeValidator(_stated)]
 
 
 class ProfileField(Record):

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from telerole import Catalog, Profile, ProfileTemplate, QAPair, Scenario, Session, Simulator, Triplet
+from telerole.errors import FileError
 from telerole.records import load
 from telerole.session import End, Turn
 
@@ -43,6 +44,30 @@ def test_every_fault_of_a_profile_is_named_with_the_nearest_tag() -> None:
     for told in ("shp: unknown field (did you mean 'shop'?)", "orders: must be a whole", "'never'"):
         assert told in message
     assert "shop: is missing" not in message  # it is there, misspelt
+
+
+@pytest.mark.parametrize(
+    ("field", "written", "read"),
+    [
+        ("orders", "yes", "True"),
+        ("orders", ".nan", "nan"),
+        ("orders", "-.inf", "-inf"),
+        ("orders", "1.5", "1.5"),
+        ("export", "no", "False"),
+        ("export", "[no]", "[False]"),
+    ],
+)
+def test_a_bare_yes_counts_as_no_number_and_no_tag_and_is_told_in_one_line(
+    tmp_path: Path, field: str, written: str, read: str
+) -> None:
+    values = {"shop": "Oak & Son", "orders": "12", "export": "never"} | {field: written}
+    stated = "".join(f"\n  {name}: {value}" for name, value in values.items())
+    path = tmp_path / "profile.yaml"
+    path.write_text(f"id: p\ntemplate: {TEMPLATE.model_dump_json()}\nvalues:{stated}\n")
+    with pytest.raises(FileError) as caught:
+        load(path, Profile)
+    (fault,) = caught.value.faults
+    assert fault.startswith(f"values.{field}: must be text, a whole number or a list of texts, not {read}; YAML")
 
 
 def test_a_scenario_refuses_a_strategy_that_speaks_of_what_the_profile_does_not_state(scenario: Scenario) -> None:
