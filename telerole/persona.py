@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -86,6 +86,10 @@ Event = Literal[
 
 Feeling = Literal["interest", "trust", "patience", "suspicion"]
 
+# Strict, for YAML's yes would be 1.
+Share = Annotated[float, Field(strict=True, ge=0, le=1)]
+Move = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
 
 class Disposition(Record):
     """Where a merchant's mind stands when the phone rings: each a number from 0 to 1.
@@ -93,11 +97,11 @@ class Disposition(Record):
     Read by the merchant's mind, never shown to a model: a number in a prompt is recited, not lived.
     """
 
-    interest: float = Field(0.4, ge=0, le=1)
-    patience: float = Field(0.6, ge=0, le=1)
-    busyness: float = Field(0.3, ge=0, le=1)
-    talkativeness: float = Field(0.4, ge=0, le=1)
-    suspicion: float = Field(0.3, ge=0, le=1)
+    interest: Share = 0.4
+    patience: Share = 0.6
+    busyness: Share = 0.3
+    talkativeness: Share = 0.4
+    suspicion: Share = 0.3
 
 
 MERCHANT_ONLY = ("temper", "trades", "fits", "objections", "refusals", "facts", "reactions")
@@ -129,7 +133,7 @@ class Persona(Record):
     refusals: tuple[Text, ...] = ()
     facts: dict[Topic, Text] = {}
     disposition: Disposition = Disposition()
-    reactions: dict[Event, dict[Feeling, float]] = {}
+    reactions: dict[Event, dict[Feeling, Move]] = {}
 
     def suits(self, trade: str, values: Mapping[str, object]) -> bool:
         """Whether somebody like this can run a business of that trade, with these values in its profile."""
