@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from telerole.errors import nearest
-from telerole.records import Language, Record
+from telerole.records import Language, Record, Text
 
 
 def _stated(value: object) -> object:
@@ -35,7 +35,7 @@ class ProfileField(Record):
 
     label: str
     kind: Literal["text", "number", "tag", "tags"] = "text"
-    tags: tuple[str, ...] = ()
+    tags: tuple[Text, ...] = ()
     required: bool = True
     merchant_knows: bool = True
 
@@ -52,7 +52,7 @@ class ProfileField(Record):
                 return None if isinstance(value, int) else f"must be a whole number, not {value!r}"
             case "text":
                 return None if isinstance(value, str) and value else f"must be text, not {value!r}"
-        if (self.kind == "tags") != isinstance(value, tuple):
+        if (self.kind == "tags") != isinstance(value, tuple) or not value:
             return f"must be {'a list of tags' if self.kind == 'tags' else 'one tag'}, not {value!r}"
         given = value if isinstance(value, tuple) else (value,)
         wrong = [str(tag) for tag in given if tag not in self.tags]

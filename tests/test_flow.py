@@ -21,6 +21,7 @@ TEMPLATE = ProfileTemplate.model_validate(
             "shop": {"label": "Shop"},
             "orders": {"label": "Orders", "kind": "number"},
             "export": {"label": "Export", "kind": "tag", "tags": ["never", "a little"]},
+            "channels": {"label": "Channels", "kind": "tags", "tags": ["own website", "fairs"], "required": False},
             "grade": {"label": "Grade", "required": False, "merchant_knows": False},
         },
     }
@@ -44,6 +45,12 @@ def test_every_fault_of_a_profile_is_named_with_the_nearest_tag() -> None:
     for told in ("shp: unknown field (did you mean 'shop'?)", "orders: must be a whole", "'never'"):
         assert told in message
     assert "shop: is missing" not in message  # it is there, misspelt
+
+
+def test_a_profile_states_no_list_without_a_tag() -> None:
+    assert profile(shop="Oak & Son", orders=12, export="never", channels=["fairs"]).text("channels") == "fairs"
+    with pytest.raises(ValidationError, match=r"values.channels: must be a list of tags, not \(\)"):
+        profile(shop="Oak & Son", orders=12, export="never", channels=[])
 
 
 @pytest.mark.parametrize(

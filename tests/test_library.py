@@ -327,6 +327,7 @@ FAULTS = [
     ("strategy.yaml", "price: [", "prise: [", "not 'prise' (did you mean 'price'?)"),
     ("template.yaml", "fields:", "feilds:", "feilds: unknown field (did you mean 'fields'?)"),
     ("template.yaml", "kind: tag,", "kind: tagg,", "fields.size.kind: "),
+    ("template.yaml", "small, large", "small, '  '", "fields.size.tags[1]: String should have at least 1 character"),
     ("template.yaml", "label: Shop", "lable: Shop", "fields.shop.lable: unknown field (did you mean 'label'?)"),
     ("template.yaml", "label: Size", "label: Shop", "fields: shop and size have the label 'Shop'; give each its own"),
     ("template.yaml", ", tags: [small, large]", "", "fields.size: tags: list the allowed tags"),
