@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from telerole.catalog import Catalog, Seed
-from telerole.errors import FileError, InputError
+from telerole.errors import FileError, InputError, nearest
 from telerole.lines import Line
 from telerole.persona import Persona
 from telerole.profile import Profile, ProfileTemplate
@@ -36,7 +37,7 @@ ENDINGS = (".yaml", ".yml", ".json", ".jsonl")
 def check(path: Path | str) -> dict[Path, str]:
     """What each file at `path` holds, such as ``12 Script``; a folder is searched at any depth.
 
-    A file's kind is that whose fields fit its first record best. Raises one `FileError` with the faults of all files.
+    A file's kind is that whose fields fit its first record best. Raises one `InputError` with the faults of all files.
     """
     path = Path(path)
     if not path.exists():
@@ -44,21 +45,21 @@ def check(path: Path | str) -> dict[Path, str]:
     paths = [path] if path.is_file() else sorted(p for p in path.rglob("*") if _is_data(p))
     if not paths:
         raise InputError(f"{path}: holds no file to check ({', '.join(ENDINGS)})")
-    held: dict[Path, str] = {}
+    held: dict[Path, list[Record]] = {}
     faults: list[str] = []
     for file in paths:
         try:
-            held[file] = _check_file(file)
+            held[file] = _records(file)
         except FileError as error:
             faults.extend(str(error).splitlines())
         except InputError as error:
             faults.append(f"{file}: {error}")
-    if faults:
+    if faults := faults or _misfits(held):
         raise InputError("\n".join(faults))
-    return held
+    return {file: f"{len(records)} {type(records[0]).__name__}" for file, records in held.items()}
 
 
-def _check_file(path: Path) -> str:
+def _records(path: Path) -> list[Record]:
     read = list(raw_records(path))
     first = next((raw for _, raw in read if not isinstance(raw, InputError)), None)
     if first is None and read:
@@ -77,7 +78,7 @@ def _check_file(path: Path) -> str:
     twice = [name for name, n in Counter(getattr(record, "id", None) for record in records).items() if name and n > 1]
     if twice:
         raise FileError(path, [f"id: {name!r} stands more than once" for name in twice])
-    return f"{len(records)} {kind.__name__}"
+    return records
 
 
 def _unfillable(strategy: Strategy) -> list[str]:
@@ -87,6 +88,31 @@ def _unfillable(strategy: Strategy) -> list[str]:
     except ValueError as error:
         return [f"{strategy.id}: {error}"]
     return []
+
+
+def _misfits(held: dict[Path, list[Record]]) -> list[str]:
+    """The tags that personas fit and no profile template has, of the library or of these files."""
+    own = [one for records in held.values() for one in records if isinstance(one, ProfileTemplate)]
+    templates = [*Catalog.bundled().templates.values(), *own]
+    people = [(file, one) for file, records in held.items() for one in records if isinstance(one, Persona)]
+    return [f"{file}: {one.id}: {fault}" for file, one in people for fault in _misfit(one, templates)]
+
+
+def _misfit(persona: Persona, templates: Iterable[ProfileTemplate]) -> Iterator[str]:
+    known: defaultdict[str, dict[str, None]] = defaultdict(dict)  # field → its tags in all templates of the language
+    for template in templates:
+        for name, field in template.fields.items():
+            if field.tags and template.language == persona.language:
+                known[name] |= dict.fromkeys(field.tags)
+    for name, tags in persona.fits.items():
+        if name not in known:
+            hint = nearest(name, known)
+            yield f"fits.{name}: no profile template in {persona.language!r} has tags of that name{hint}"
+            continue
+        for tag in tags:
+            if tag not in known[name]:
+                allowed = ", ".join(known[name])
+                yield f"fits.{name}: {tag!r} is not a tag{nearest(tag, known[name])}; allowed: {allowed}"
 
 
 def kind_of(raw: dict[str, Any]) -> type[Record] | None:

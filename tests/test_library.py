@@ -253,6 +253,7 @@ temperament: Short of time.
 manner: [Answers in two words.]
 temper: hurried
 trades: [home]
+fits: {size: [one person]}
 objections: [price]
 facts: {channels: Online mostly.}
 disposition: {patience: 0.5}
@@ -303,6 +304,13 @@ FAULTS = [
     ("persona.yaml", "role: merchant", "role: merchnt", "not 'merchnt' (did you mean 'merchant'?)"),
     ("persona.yaml", "temper: hurried", "temper: hurryed", "not 'hurryed' (did you mean 'hurried'?)"),
     ("persona.yaml", "[home]", "[home, toyz]", "trades[1]: "),
+    (
+        "persona.yaml",
+        "{size:",
+        "{sise:",
+        "fits.sise: no profile template in 'en' has tags of that name (did you mean 'size'",
+    ),
+    ("persona.yaml", "one person", "one persen", "fits.size: 'one persen' is not a tag (did you mean 'one person'?)"),
     ("persona.yaml", "[price]", "[prise]", "objections[0]: "),
     ("persona.yaml", "channels:", "chanels:", "facts.chanels: "),
     (
@@ -346,7 +354,15 @@ FAULTS = [
     ("truth.jsonl", '"outcome"', '"outcom"', "line 1: outcom: unknown field (did you mean 'outcome'?)"),
 ]
 
-HIDDEN = ("role: merchant", "id: two", "label: Size", "fields:", ", tags: [small, large]")  # by a fault beside it
+HIDDEN = (  # by a fault beside it
+    "role: merchant",
+    "{size:",
+    "one person",
+    "id: two",
+    "label: Size",
+    "fields:",
+    ", tags: [small, large]",
+)
 
 
 def told_of(path: Path) -> list[str]:
@@ -380,6 +396,13 @@ def test_a_fault_is_one_line_with_its_file_its_place_and_the_nearest_right_name(
     assert len(faults) == 1, faults
     assert faults[0].startswith(f"{path}: ")
     assert told in faults[0]
+
+
+def test_a_persona_may_fit_the_tags_of_a_template_that_is_checked_with_it(tmp_path: Path) -> None:
+    (tmp_path / "persona.yaml").write_text(PERSONA.replace("[one person]", "[small]"), encoding="utf-8")
+    assert "fits.size: 'small' is not a tag" in told_of(tmp_path)[0]
+    (tmp_path / "template.yaml").write_text(TEMPLATE, encoding="utf-8")
+    assert len(check(tmp_path)) == 2
 
 
 @pytest.mark.parametrize("name", ["persona.yaml", "strategy.yaml", "template.yaml"])
