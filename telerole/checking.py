@@ -127,4 +127,4 @@ def kind_of(raw: dict[str, Any]) -> type[Record] | None:
 
 
 def _is_data(path: Path) -> bool:
-    return path.suffix in ENDINGS and not path.name.endswith(".schema.json")
+    return path.suffix.lower() in ENDINGS and not path.name.endswith(".schema.json") and path.is_file()

@@ -17,6 +17,7 @@ from telerole.script import Script
 from telerole.session import Triplet
 from telerole.simulator import Simulator
 from telerole.strategy import Strategy
+from telerole.studio import personas_in
 
 GOOD = """\
 id: busy-owner
@@ -207,6 +208,21 @@ def test_what_no_parser_can_read_is_a_fault_of_the_file(tmp_path: Path, name: st
     file.write_text(text)
     with pytest.raises(FileError, match=fault):
         load(file, Persona)
+
+
+@pytest.mark.parametrize("name", ["p.yaml", "p.yml", "P.YAML"])
+def test_a_file_in_a_folder_is_found_by_its_ending_in_small_and_capital_letters(tmp_path: Path, name: str) -> None:
+    file = write(tmp_path, name, GOOD)
+    assert check(tmp_path) == {file: "1 Persona"}
+    assert personas_in(tmp_path) == load(file, Persona)
+
+
+def test_a_folder_with_a_files_name_is_searched_and_not_read(tmp_path: Path) -> None:
+    folder = tmp_path / "people.yaml"
+    folder.mkdir()
+    file = write(folder, "p.yaml", GOOD)
+    assert check(tmp_path) == {file: "1 Persona"}
+    assert personas_in(tmp_path) == load(file, Persona)
 
 
 def test_a_check_names_the_first_line_that_is_broken_and_those_after_it(tmp_path: Path) -> None:
