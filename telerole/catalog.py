@@ -10,12 +10,14 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal, Self, TypeVar
 
+from pydantic import ValidationError
+
 from telerole.errors import InputError, nearest
 from telerole.lines import Line
 from telerole.persona import Persona, Role, Trade
 from telerole.profile import Profile, ProfileTemplate
 from telerole.qa import QAPair
-from telerole.records import LANGUAGES, Language, Prepare, Record, load, yaml_files
+from telerole.records import LANGUAGES, Language, Prepare, Record, explain, load, yaml_files
 from telerole.scenario import Scenario
 from telerole.script import Script
 from telerole.speaker import derive_seed
@@ -184,16 +186,21 @@ class Catalog:
     ) -> Scenario:
         """The seed script with its profile and strategy, and two people; its id is ``<language>-<number>-<name>``.
 
-        Unless said, the name is the beginning of the content's digest.
+        Unless said, the name is the beginning of the content's digest. Raises `InputError` where the seed's parts do
+        not fit together, such as a strategy that speaks of what the profile does not state.
         """
-        whole = Scenario(
-            language=merchant.language,
-            script=self.script(seed.script),
-            profile=self.profile(seed.profile),
-            strategy=self.strategy(seed.strategy),
-            salesperson=salesperson,
-            merchant=merchant,
-        )
+        try:
+            whole = Scenario(
+                language=merchant.language,
+                script=self.script(seed.script),
+                profile=self.profile(seed.profile),
+                strategy=self.strategy(seed.strategy),
+                salesperson=salesperson,
+                merchant=merchant,
+            )
+        except ValidationError as error:
+            faults = explain(error, Scenario)
+            raise InputError("\n".join(f"seed of script {seed.script!r}: {fault}" for fault in faults)) from None
         return whole.model_copy(update={"id": f"{whole.language}-{number:04d}-{name or whole.digest[:6]}"})
 
     def _fitting(self, role: Role, seed: Seed, given: Persona | None) -> list[Persona]:

@@ -88,6 +88,16 @@ def test_a_folder_that_is_not_there_is_no_empty_library(library: tuple[Path, Pat
         Catalog(*library)
 
 
+def test_a_seed_whose_strategy_speaks_of_what_its_profile_does_not_state_is_named(
+    catalog: Catalog, library: tuple[Path, Path, Path]
+) -> None:
+    one = catalog.sample(1, seed=1, language="en")[0]
+    step = one.strategy.flow[0].model_copy(update={"say": ("I saw your {horses}.",)})
+    put(library[1] / "plan.yml", one.strategy.model_copy(update={"flow": (step, *one.strategy.flow[1:])}))
+    with pytest.raises(InputError, match=f"seed of script '{one.script.id}': strategy .* speaks of horses"):
+        Catalog(*library).sample(1, language="en")
+
+
 def test_an_unknown_name_is_refused_with_the_nearest(catalog: Catalog) -> None:
     name = next(iter(catalog.strategies))
     with pytest.raises(InputError, match=f"did you mean '{name}'"):
