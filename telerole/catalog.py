@@ -208,7 +208,9 @@ class Catalog:
             return [given]
         language = self.script(seed.script).language
         people = [one for one in self.personas.values() if (one.role, one.language) == (role, language)]
-        return [one for one in people if self.suits(one, seed)]
+        if found := [one for one in people if self.suits(one, seed)]:
+            return found
+        raise InputError(f"seed of script {seed.script!r}: the library holds no {role} in {language!r} who suits it")
 
 
 def _there(folder: Path | str) -> Path:

@@ -98,6 +98,13 @@ def test_a_seed_whose_strategy_speaks_of_what_its_profile_does_not_state_is_name
         Catalog(*library).sample(1, language="en")
 
 
+@pytest.mark.parametrize(("file", "role"), [("salesperson.yml", "salesperson"), ("en/merchant.yaml", "merchant")])
+def test_a_seed_for_which_nobody_is_there_is_named(library: tuple[Path, Path, Path], file: str, role: str) -> None:
+    (library[0] / file).unlink()
+    with pytest.raises(InputError, match=f"seed of script .*: the library holds no {role} in 'en' who suits it"):
+        Catalog(*library).sample(1, language="en")
+
+
 def test_an_unknown_name_is_refused_with_the_nearest(catalog: Catalog) -> None:
     name = next(iter(catalog.strategies))
     with pytest.raises(InputError, match=f"did you mean '{name}'"):
