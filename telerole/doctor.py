@@ -10,20 +10,23 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
+from threading import Thread
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import telerole
 
-TIMEOUT = 3.0  # seconds a server has to list its models
+TIMEOUT = 3.0  # seconds a server has to be found and to list its models
 SHOWN = 5  # models named
 OLDEST = (3, 11)
 ADDRESS = "begin it with http:// or https://"
+NEW_KEY = "set it to the key alone, without what was copied with it"
 
 _NEED = re.compile(
     r"(?P<name>[\w.-]+)(?:\[[^]]*])?\s*(?P<wanted>[^;]*?)\s*(?:;.*extra == ['\"](?P<extra>[\w-]+)['\"].*)?$"
@@ -99,9 +102,12 @@ def _library() -> Finding:
 
 
 def _key() -> Finding:
-    if os.environ.get("OPENAI_API_KEY"):
-        return Finding("OPENAI_API_KEY", True, "is set")
-    return Finding("OPENAI_API_KEY", None, "is not set", "set it to use openai:MODEL; a local server needs none")
+    key = os.environ.get("OPENAI_API_KEY", "")
+    if not key:
+        return Finding("OPENAI_API_KEY", None, "is not set", "set it to use openai:MODEL; a local server needs none")
+    if not (key.isascii() and key.isprintable()):
+        return Finding("OPENAI_API_KEY", False, "cannot be sent: a line break or another character no key has", NEW_KEY)
+    return Finding("OPENAI_API_KEY", True, "is set")
 
 
 def _base_url() -> Finding:
@@ -155,6 +161,8 @@ def _server(base_url: str) -> Finding:
     if (shown := _public(base_url)) is None:
         return Finding("server", False, "is no web address", ADDRESS)
     name = f"server {shown}"
+    if _key().ok is False:
+        return Finding(name, False, "was not asked, for OPENAI_API_KEY cannot be sent", NEW_KEY)
     try:
         models = _models(base_url)
     except OSError as error:
@@ -168,6 +176,23 @@ def _server(base_url: str) -> Finding:
 
 
 def _models(base_url: str) -> list[str]:
+    """The names of a server's models, or a `TimeoutError`.
+
+    Asked in a thread of its own: looking a name up knows no timeout, and reading has one for each piece of the answer.
+    """
+    answer = Future[list[str]]()
+
+    def ask() -> None:
+        try:
+            answer.set_result(_listed(base_url))
+        except Exception as error:
+            answer.set_exception(error)
+
+    Thread(target=ask, name="telerole-doctor", daemon=True).start()
+    return answer.result(TIMEOUT)
+
+
+def _listed(base_url: str) -> list[str]:
     request = Request(f"{base_url.rstrip('/')}/models")
     if key := os.environ.get("OPENAI_API_KEY"):
         request.add_unredirected_header("Authorization", f"Bearer {key}")

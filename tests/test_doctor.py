@@ -8,7 +8,7 @@ import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -119,6 +119,20 @@ def test_the_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found("OPENAI_BASE_URL").detail == "http://127.0.0.1:1/v1"
 
 
+@pytest.mark.parametrize("key", [f"{KEY}\n", f"“{KEY}”"])
+def test_a_key_that_cannot_be_sent_is_told_from_a_server_that_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with FakeServer() as server:
+        shown = [found("OPENAI_API_KEY"), found(f"server {server.url}", server.url)]
+    for finding in shown:
+        assert finding.ok is False
+        assert "cannot be sent" in finding.detail
+        assert finding.fix
+    assert KEY not in repr(shown)
+
+
 def test_without_a_key_it_says_what_it_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     assert found("OPENAI_API_KEY").ok is None
@@ -164,6 +178,15 @@ def test_a_server_that_does_not_listen_is_broken() -> None:
     assert finding.ok is False
     assert "refused" in finding.detail
     assert finding.fix
+
+
+def test_a_server_whose_name_takes_for_ever_to_look_up_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    found_out = Event()
+    monkeypatch.setattr(doctor, "TIMEOUT", 0.05)
+    monkeypatch.setattr(doctor, "urlopen", lambda *_, **__: found_out.wait(10))
+    finding = found("server http://nowhere/v1", "http://nowhere/v1")
+    found_out.set()
+    assert (finding.ok, finding.detail) == (False, "gives no answer in 0.05 s")
 
 
 def test_a_wrong_path_on_a_server_says_where_addresses_end() -> None:
