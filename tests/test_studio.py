@@ -433,6 +433,21 @@ def test_across_from_a_salesperson_you_are_the_merchant(catalog: Catalog) -> Non
     assert (call.end.reason, call.end.by) == ("merchant_hangup", "merchant")
 
 
+def test_a_line_of_yours_before_start_answers_the_salespersons_first(catalog: Catalog) -> None:
+    call = studio.Interview(catalog.persona("tom-adeyemi-en"), ScriptedBackend(["Hello, Mr. Hayes?", "Two minutes."]))
+    assert call.say("Yeah?") == "Two minutes."
+    assert [turn.text for turn in call.turns] == ["Hello, Mr. Hayes?", "Yeah?", "Two minutes."]
+
+
+def test_a_phone_put_down_before_the_first_word_stays_down(catalog: Catalog) -> None:
+    call = studio.Interview(catalog.persona("tom-adeyemi-en"), ScriptedBackend(["Hello, Mr. Hayes?"]))
+    call.hang_up()
+    assert call.start() is None
+    assert call.say("Yeah?") is None
+    assert call.turns == ()
+    assert call.end is not None
+
+
 def test_a_failed_answer_leaves_the_interview_as_it_was() -> None:
     answers = iter([Unreachable("no line"), "Yeah?"])
 

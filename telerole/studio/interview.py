@@ -49,8 +49,9 @@ class Interview:
         return "merchant" if self.persona.role == "salesperson" else "salesperson"
 
     def start(self) -> str | None:
-        """The salesperson's first line; None where that is yours to say, or the call has begun."""
-        return self._answer(()) if self.you == "merchant" and not self.turns else None
+        """The salesperson's first line; None where that is yours to say, or the call has begun or is over."""
+        begun = self.turns or self.end is not None
+        return None if begun or self.you == "salesperson" else self._answer(())
 
     def say(self, text: str) -> str | None:
         """Say your line and hear the answer; None where there is none: the phone is down, see `end`."""
