@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -38,6 +38,13 @@ TRAITS = ("temper", "objection", "trade", "topic")
 BANDS = ("low", "middle", "high")
 FONT = "Noto Sans CJK SC, Microsoft YaHei, PingFang SC, WenQuanYi Micro Hei, DejaVu Sans, sans-serif"
 HAN = re.compile(r"[\u3400-\u9fff]|\\u[3-9][0-9a-f]{3}")
+PAGE = """\
+<!DOCTYPE html>
+<html>
+<head><meta charset="utf-8"><script>{script}</script></head>
+<body><div id="chart"></div><script>vegaEmbed("#chart", {spec}, {{renderer: "svg"}});</script></body>
+</html>
+"""
 
 
 def save(chart: Chart, path: Path | str) -> None:
@@ -206,6 +213,17 @@ def load_converter() -> ModuleType:
     return vl_convert
 
 
+@cache
+def script() -> str:
+    """Vega, Vega-Lite and Vega-Embed, as the text of a script of a page."""
+    return str(load_converter().javascript_bundle()).replace("</script", "<\\/script")
+
+
+def embedded(spec: Mapping[str, Any]) -> str:
+    """The specification as the text of a script of a page: JSON in which no ``</script>`` can stand."""
+    return json.dumps(spec).replace("<", "\\u003c")
+
+
 def _json(chart: Chart) -> str:
     return json.dumps(chart.to_dict(), ensure_ascii=False, indent=2) + "\n"
 
@@ -215,7 +233,7 @@ def _svg(chart: Chart) -> str:
 
 
 def _html(chart: Chart) -> str:
-    return str(load_converter().vegalite_to_html(_json(chart), bundle=True))
+    return PAGE.format(script=script(), spec=embedded(chart.to_dict()))
 
 
 def _png(chart: Chart) -> bytes:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +22,7 @@ from telerole.agents.role import InRole
 from telerole.backends import Message
 from telerole.errors import BadReply, Unreachable
 from telerole.persona import Disposition, Objection, Temper, Topic, Trade
+from telerole.postprocess.results import Funnel, Stage
 from telerole.prompts import render
 from telerole.records import load
 from telerole.studio.showing import hold
@@ -529,6 +532,25 @@ def test_the_chart_is_saved_in_every_form_and_works_without_a_network(tmp_path: 
     assert "<script src" not in page
     with pytest.raises(InputError, match=r"not '.pgn' \(did you mean '.png'\?\)"):
         plots.save(chart, tmp_path / "c.pgn")
+
+
+def test_no_name_in_a_chart_becomes_a_tag_of_its_page(tmp_path: Path) -> None:
+    def page(name: str) -> str:
+        stages = (Stage(filter=name, seen=2, rejected=1),)
+        plots.save(plots.funnel_chart(Funnel(sessions=2, kept=1, stages=stages)), tmp_path / "c.html")
+        return (tmp_path / "c.html").read_text(encoding="utf-8")
+
+    def tags(page: str) -> list[str]:
+        opened: list[str] = []
+        reader = HTMLParser()
+        reader.handle_starttag = lambda tag, _: opened.append(tag)  # type: ignore[method-assign]
+        reader.feed(page)
+        return opened
+
+    name = "</script><script>alert(1)</script><!--<script>"
+    assert tags(page(name)) == tags(page("roles"))
+    (spec,) = re.findall(r"vegaEmbed\(\"#chart\", (.*), \{renderer", page(name))
+    assert json.loads(spec)["data"]["values"][0]["filter"] == name
 
 
 def test_chinese_in_a_chart_is_drawn_or_refused_but_never_an_empty_box(tmp_path: Path) -> None:

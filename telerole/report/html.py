@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Iterator
-from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from telerole.plots import FONT, load_converter
+from telerole import plots
 from telerole.report.shape import Call, Chart, Figure, Points, Report, Statement, Table
 from telerole.report.visible import visible
 
@@ -33,9 +31,9 @@ def page(report: Report) -> str:
             report=report,
             kind=lambda block: KINDS[type(block)],
             tags=TAGS,
-            embedded=_embedded,
+            embedded=lambda chart: Markup(plots.embedded(chart.spec)),
             policy=_policy(script),
-            style=Markup(_file("page.css").replace("FONT", FONT)),
+            style=Markup(_file("page.css").replace("FONT", plots.FONT)),
             script=Markup(script),
         )
         .lstrip()
@@ -44,11 +42,6 @@ def page(report: Report) -> str:
 
 def _shown(value: Any) -> Any:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _embedded(chart: Chart) -> Markup:
-    """The specification as JSON in which no ``</script>`` can stand."""
-    return Markup(json.dumps(chart.spec).replace("<", "\\u003c"))
 
 
 def _policy(script: str) -> str:
@@ -65,11 +58,9 @@ def _charts(report: Report) -> Iterator[Chart]:
                 yield from block.charts
 
 
-@cache
 def _script() -> str:
     """Vega, Vega-Lite and Vega-Embed, and the lines that draw the charts with them."""
-    bundled = str(load_converter().javascript_bundle())
-    return f"{bundled}\n{_file('page.js')}".replace("</script", "<\\/script")
+    return f"{plots.script()}\n{_file('page.js')}"
 
 
 def _file(name: str) -> str:
