@@ -35,6 +35,13 @@ def test_help_imports_neither_pydantic_nor_a_client() -> None:
     assert out.splitlines()[-1] == "[]"
 
 
+def test_python_m_telerole_is_the_command_line() -> None:
+    command = [sys.executable, "-m", "telerole", "check", "no-such-file.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "telerole: no-such-file.yaml: no such file or folder\n"
+
+
 def test_the_public_names_are_these_and_all_are_there() -> None:
     assert " ".join(telerole.__all__) == PUBLIC
     for name in telerole.__all__:
