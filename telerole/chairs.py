@@ -16,7 +16,7 @@ from telerole.agents.offline import DAYS, OfflineMerchant, OfflineSalesperson
 from telerole.agents.probes import PROBES
 from telerole.agents.reader import ByModel
 from telerole.agents.role import Candidate, InRole, Prompted, called
-from telerole.backends.base import Backend, Sampling, close
+from telerole.backends.base import Backend, Sampling, close, rest
 from telerole.backends.budget import Budget
 from telerole.backends.cassette import Cassette
 from telerole.backends.gate import Gate
@@ -145,8 +145,7 @@ class Chairs:
         finally:
             self.running -= 1
             for backend in self.used if not self.running else ():
-                if (idle := getattr(backend, "idle", None)) is not None:
-                    await idle()
+                await rest(backend)
 
     def open_to(self, calls: int) -> None:
         """Let so many calls at once through from the start; an endpoint that says 429 is still given fewer."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ import psutil
 import pytest
 from aiohttp import web
 
-from telerole import Scenario, Simulator, errors
+from telerole import Cassette, Scenario, Simulator, errors
 from telerole.backends import Message, Reply, Sampling
 from telerole.backends.openai import OpenAIBackend
 from telerole.backends.openai_answers import retry_after
@@ -403,6 +404,18 @@ async def test_an_idle_backend_holds_no_connection_and_answers_again() -> None:
                 await made.idle()
                 await asyncio.sleep(0)  # a socket is closed in the loop's next round
                 assert _connections_to(server) == 0
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_a_call_leaves_no_connection_behind_on_a_tape_either(
+    tmp_path: Path, scenario: Scenario, own: bool
+) -> None:
+    with FakeServer() as server:
+        async with backend(server) as made:
+            tape = Cassette(tmp_path / "tape.jsonl", made)
+            await Simulator(tape if own else tape.of(made), max_turns=2).arun(scenario)
+            await asyncio.sleep(0)
+            assert (server.count, _connections_to(server)) == (1, 0)
 
 
 async def test_aclose_closes_the_connections_of_another_running_loop() -> None:

@@ -60,6 +60,12 @@ class Backend(Protocol):
         """
 
 
+async def rest(backend: object) -> None:
+    """Drop the connections that a backend holds open for its next request, where it holds any."""
+    if (idle := getattr(backend, "idle", None)) is not None:
+        await idle()
+
+
 async def close(backend: object) -> None:
     """Release what a backend holds open (connections, a loaded model), where it holds anything."""
     if (aclose := getattr(backend, "aclose", None)) is not None:

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, Self
 from pydantic import ConfigDict, ValidationError
 
 from telerole import journal
-from telerole.backends.base import Backend, Message, Reply, Sampling, close
+from telerole.backends.base import Backend, Message, Reply, Sampling, close, rest
 from telerole.errors import BackendError, EmptyReply, FileError, InputError, ReplayMiss, Truncated, nearest
 from telerole.records import Record
 from telerole.session import Usage
@@ -153,6 +153,10 @@ class Cassette:
         """The recorded reply, or a new one that is recorded; raises `ReplayMiss` or what the backend raises."""
         return await self.of(self._backend or self.name).generate(messages, sampling=sampling, schema=schema)
 
+    async def idle(self) -> None:
+        """Drop the wrapped backend's connections until its next request."""
+        await rest(self._backend)
+
     async def aclose(self) -> None:
         """Release the wrapped backend."""
         await close(self._backend)
@@ -207,6 +211,10 @@ class _Taped:
                 raise
             answer = fault
         return _given(self._cassette._keep(request, answer))
+
+    async def idle(self) -> None:
+        """Drop the backend's connections until its next request."""
+        await rest(self._backend)
 
     async def aclose(self) -> None:
         """Release the backend."""
