@@ -38,7 +38,7 @@ from telerole.persona import Role
 from telerole.postprocess.cleaning import clean
 from telerole.postprocess.shingles import jaccard, shingles
 from telerole.prompts import HANG_UP
-from telerole.records import load
+from telerole.records import Language, load
 from telerole.runs import RunFolder, read
 from telerole.session import End, Turn
 from telerole.testing import FakeServer
@@ -192,6 +192,26 @@ def test_neither_persona_nor_script_nor_rejected_nor_private_words_get_into_a_ro
     assert "1234 5678" not in written
     assert ROBOT["en"] not in written
     assert long[1].id not in {row["id"] for row in rows_of(tmp_path / "out")}
+
+
+@pytest.mark.parametrize("role", ["salesperson", "merchant"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_call_in_which_a_piece_of_the_persona_or_a_line_of_the_script_is_recited_gives_no_row(
+    tmp_path: Path, language: Language, role: Role
+) -> None:
+    scenarios = Catalog.bundled().sample(12, seed=5, language=language)
+    path, at = tmp_path / "run", 2 if role == "salesperson" else 3
+    Simulator(seed=5).run_many(scenarios, out=path)
+    clean(path)
+    persona, script, *good = [one for one in kept_of(path) if len(one.session.turns) > at]
+    played = {one.id: one for one in scenarios}
+    told = getattr(played[persona.session.scenario_id], role).background
+    line_told = max((one.text for one in played[script.session.scenario_id].script.lines), key=len)
+    bad = [said(persona, {at: f"Hm, {told[1:-2].upper()}..."}), said(script, {at: f"Hm. {line_told}"})]
+    replace(path / "kept.jsonl", map(line, [*bad, *good]))
+    card = export(path, tmp_path / "out").card
+    assert {row["id"] for row in rows_of(tmp_path / "out")} == {one.session.id for one in good}
+    assert card.left_out == {"in which somebody recites its persona or the script": 2}
 
 
 def test_a_lone_file_gives_only_what_the_filters_would_keep_and_the_rest_is_counted(

@@ -29,6 +29,7 @@ from telerole.training.card import Card, Counting, Request, digest, filters_dige
 from telerole.training.formats import Format, lines
 from telerole.training.masks import turn_mark
 from telerole.training.pairs import Branched, Pairs, Worse, branch_each, recorded
+from telerole.training.recited import Recited
 from telerole.training.rows import row_of
 from telerole.training.splits import Groups, Split
 
@@ -121,8 +122,9 @@ def export(
 
     `run` is a run folder that was cleaned, a data set of `synthesize`, or a .jsonl file of triplets; `side` is whose
     words are learned; `held_out` the share of sessions for validation, by whole groups (`splits.Groups`): without any
-    there is no ``validation.jsonl``. Sessions that hold something private, a mark by which models tell turns apart, or
-    no words of the side are left out and counted, and so are those of a lone file that a bundled filter of single
+    there is no ``validation.jsonl``. Sessions that hold something private, a mark by which models tell turns apart, a
+    piece of a persona or of the script recited (six words or ten characters in a row), or no words of the side are left
+    out and counted, and so are those of a lone file that a bundled filter of single
     sessions rejects. `branch` is a model, asked for worse lines where the format is ``preference``.
 
     `out` must be new, or made by the same call, which is then done anew; it is there whole or not at all.
@@ -134,7 +136,8 @@ def export(
     named = branch if branch is None or isinstance(branch, str) else branch.name
     asked = Request(run=str(run), format=format, side=side, held_out=held_out, seed=seed, branch=named)
     _check_out(path, asked)
-    groups, sieve = Groups(), _Sieve(side, lone=not kept.runs)
+    groups, recited = Groups(), Recited(kept.runs)
+    sieve = _Sieve(side, recited, lone=not kept.runs)
     groups.split(held_out, seed)  # a share that cannot be is said before the work is done
     passed, worse = sieve.passed(kept, progress), dict[str, Sequence[Worse]]()
     if format == "preference":
@@ -158,8 +161,8 @@ def export(
 class _Sieve:
     """Lets through the triplets that can be rows, and counts the others by what is wrong with them."""
 
-    def __init__(self, side: Role, *, lone: bool) -> None:
-        self._side = side
+    def __init__(self, side: Role, recited: Recited, *, lone: bool) -> None:
+        self._side, self.recited = side, recited
         self._privacy = Privacy()
         self._judges = Chain.read().sessions if lone else ()
         self.left_out: Counter[str] = Counter()
@@ -190,6 +193,8 @@ class _Sieve:
             return "with a mark by which models tell turns apart"
         if self._privacy.rewrite(example) is not None:
             return "with something private in it: clean the run with the privacy filter"
+        if self.recited.in_session(triplet.session):
+            return "in which somebody recites its persona or the script"
         rejected = next((one.name for one in self._judges if one.judge(example) is not None), None)
         return rejected and f"rejected by the filter {rejected}"
 
@@ -204,7 +209,7 @@ def _pairs(
     cassette: Cassette | None,
 ) -> dict[str, Sequence[Worse]]:
     """The worse lines of each session that has any: on record, and said by the model that is to branch them."""
-    found: dict[str, Sequence[Worse]] = {**recorded(kept.runs, fit, asked.side)}
+    found: dict[str, Sequence[Worse]] = {**recorded(kept.runs, fit, asked.side, sieve.recited)}
     made = Branched()
     if branch is not None:
         made = branch_each(branch, fit, asked.side, asked.seed, budget=budget, cassette=cassette)

@@ -29,18 +29,16 @@ from telerole.postprocess.filtering import Example, SessionFilter
 from telerole.postprocess.privacy import Privacy
 from telerole.postprocess.results import Rejection
 from telerole.prompts import HANG_UP
-from telerole.reading import sentences
-from telerole.scenario import Scenario
 from telerole.session import End, Session, Triplet, Turn
 from telerole.speaker import derive_seed
 from telerole.training.masks import turn_mark
+from telerole.training.recited import Recited
 from telerole.training.rows import Row, learned_turns, row_of
 
 JUDGES = ("roles", "safety", "repetition", "conversationality", "groundedness")  # who can judge a call by its last line
 REFUSED = ("OutOfRole", "Truncated")  # failures whose reply is a line that should not be said
 CONCURRENCY = 16
 TRIES = 4
-SHORT = 12  # characters; a shorter sentence of a persona or script proves nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +76,9 @@ def fault(triplet: Triplet, turn: int, text: str) -> str | None:
     return None
 
 
-def recorded(folders: Iterable[Path], kept: Iterable[Triplet], side: Role) -> dict[str, list[Worse]]:
-    """The worse lines that the records of cleaned run folders hold for the `kept` sessions."""
-    records = _Records(side)
+def recorded(folders: Iterable[Path], kept: Iterable[Triplet], side: Role, recited: Recited) -> dict[str, list[Worse]]:
+    """The worse lines that records of cleaned run folders hold for the `kept` sessions; what is `recited` is none."""
+    records = _Records(side, recited)
     for folder in folders:
         records.read(folder)
     found = {triplet.session.id: list(records.worse_than(triplet)) for triplet in kept}
@@ -178,11 +176,10 @@ async def _branched(model: Backend, triplet: Triplet, side: Role, turn: int, tri
 class _Records:
     """Refused replies by session, and rejected sessions by scenario, of one side."""
 
-    def __init__(self, side: Role) -> None:
-        self._side = side
+    def __init__(self, side: Role, recited: Recited) -> None:
+        self._side, self._recited = side, recited
         self._tries: dict[str, list[Failure]] = defaultdict(list)
         self._rejected: dict[str, list[tuple[Row, Session]]] = defaultdict(list)
-        self._scenarios: dict[str, Scenario] = {}
 
     def read(self, path: Path) -> None:
         """Take the records of a run folder in."""
@@ -194,9 +191,6 @@ class _Records:
             for number, line in journal.lines(file):
                 triplet = journal.parse(file, number, line, Rejection).triplet
                 self._rejected[triplet.session.scenario_id].append((row_of(triplet, self._side), triplet.session))
-        if isinstance(folder, runs.RunFolder):
-            asked = {one.scenario_id for tries in self._tries.values() for one in tries} | self._rejected.keys()
-            self._scenarios.update({one.id: one for one in folder.scenarios() if one.id in asked})
 
     def worse_than(self, triplet: Triplet) -> Iterator[Worse]:
         """The lines on file that stood where the kept session has a better one, each once."""
@@ -213,14 +207,12 @@ class _Records:
                 yield Worse(turn, speech.text, f"refused in the call: {one.message}", speech.hung_up)
 
     def _can_be_shown(self, speech: Speech, triplet: Triplet, turn: int) -> bool:
-        if not speech.text or speech.text == triplet.session.turns[turn].text or self._leaks(speech.text, triplet):
+        session = triplet.session
+        if not speech.text or speech.text == session.turns[turn].text:
+            return False
+        if self._recited.in_line(speech.text, self._side, session):
             return False
         return not _unfit(_cut(triplet, turn, speech.text), speech.text)
-
-    def _leaks(self, text: str, triplet: Triplet) -> bool:
-        """Whether a refused or rejected line tells what only its speaker knew, and so is no line of a training row."""
-        scenario = self._scenarios.get(triplet.session.scenario_id)
-        return scenario is not None and any(known in text for known in _known_to(self._side, scenario))
 
     def _parted(self, triplet: Triplet) -> Iterator[Worse]:
         """Lines at which a rejected session parts from this one, where it is that line that a filter rejects."""
@@ -232,7 +224,7 @@ class _Records:
             if turn is None or at >= len(other.messages) or turn >= len(session.turns):
                 continue
             text = session.turns[turn].text
-            if (reason := fault(triplet, turn, text)) and not self._leaks(text, triplet):
+            if (reason := fault(triplet, turn, text)) and not self._recited.in_line(text, self._side, session):
                 hung_up = other.messages[at]["content"].endswith(HANG_UP[session.language])
                 yield Worse(turn, text, reason, hung_up)
 
@@ -243,14 +235,6 @@ T = TypeVar("T")
 def _first_difference(one: Sequence[Message], other: Sequence[Message]) -> int:
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
-
-
-def _known_to(role: Role, scenario: Scenario) -> Iterator[str]:
-    """What the speaker was told and no row holds: the sentences of the persona, and the script."""
-    persona = scenario.salesperson if role == "salesperson" else scenario.merchant
-    texts = [persona.background, persona.temperament, *persona.manner, *persona.facts.values()]
-    yield from (one for text in texts for one in sentences(text) if len(one) >= SHORT)
-    yield from (line.text for line in scenario.script.lines if len(line.text) >= SHORT)
 
 
 def _unfit(example: Example, text: str) -> bool:
