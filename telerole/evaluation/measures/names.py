@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 SHARES = frozenset({"traced", "coverage", "order", "drift", "style_gap", "bookish_turns", "repeated_turns"})
-FINE = frozenset(
-    {"distinct_1", "distinct_2", "fair_distinct_1", "fair_distinct_2", "self_similarity", "opening_entropy"}
-)
+RARE = ("role_faults", "goodbye_tail", "asked_again")  # well below one a call
+FINE = ("distinct_1", "distinct_2", "fair_distinct_1", "fair_distinct_2", "self_similarity", "opening_entropy")
+DIGITS = dict.fromkeys(RARE, 2) | dict.fromkeys(FINE, 3)
 WORDS = {
     "turns": "turns",
     "seconds": "seconds",
@@ -52,7 +52,7 @@ def figure(name: str, value: float | None) -> str:
         return "-"
     if name in SHARES:
         return f"{value:.1%}"
-    return f"{value:.3f}" if name in FINE else f"{value:.1f}"
+    return f"{value:.{DIGITS.get(name, 1)}f}"
 
 
 def change(name: str, value: float) -> str:
