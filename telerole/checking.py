@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from telerole.catalog import Catalog, Seed
-from telerole.errors import FileError, InputError, nearest
+from telerole.errors import FileError, InputError
 from telerole.lines import Line
 from telerole.persona import Persona
-from telerole.profile import Profile, ProfileTemplate
+from telerole.profile import Profile, ProfileTemplate, unknown_tags
 from telerole.qa import QAPair
 from telerole.records import Record, load, raw_records
 from telerole.scenario import Scenario
@@ -95,24 +94,11 @@ def _misfits(held: dict[Path, list[Record]]) -> list[str]:
     own = [one for records in held.values() for one in records if isinstance(one, ProfileTemplate)]
     templates = [*Catalog.bundled().templates.values(), *own]
     people = [(file, one) for file, records in held.items() for one in records if isinstance(one, Persona)]
-    return [f"{file}: {one.id}: {fault}" for file, one in people for fault in _misfit(one, templates)]
-
-
-def _misfit(persona: Persona, templates: Iterable[ProfileTemplate]) -> Iterator[str]:
-    known: defaultdict[str, dict[str, None]] = defaultdict(dict)  # field → its tags in all templates of the language
-    for template in templates:
-        for name, field in template.fields.items():
-            if field.tags and template.language == persona.language:
-                known[name] |= dict.fromkeys(field.tags)
-    for name, tags in persona.fits.items():
-        if name not in known:
-            hint = nearest(name, known)
-            yield f"fits.{name}: no profile template in {persona.language!r} has tags of that name{hint}"
-            continue
-        for tag in tags:
-            if tag not in known[name]:
-                allowed = ", ".join(known[name])
-                yield f"fits.{name}: {tag!r} is not a tag{nearest(tag, known[name])}; allowed: {allowed}"
+    return [
+        f"{file}: {one.id}: fits.{field}: {fault}"
+        for file, one in people
+        for field, fault in unknown_tags(one.fits, templates, one.language)
+    ]
 
 
 def kind_of(raw: dict[str, Any]) -> type[Record] | None:

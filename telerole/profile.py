@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from numbers import Integral
 from typing import Annotated, Literal, Self
@@ -133,3 +135,21 @@ class Profile(Record):
     def slots(self) -> dict[str, str]:
         """Every field's value as text, to fill lines such as ``"your {product}"``."""
         return {name: self.text(name) for name in self.values}
+
+
+def unknown_tags(
+    fits: Mapping[str, Iterable[str]], templates: Iterable[ProfileTemplate], language: Language
+) -> Iterator[tuple[str, str]]:
+    """What `fits` names and no template of the language has: the field, and what is wrong with it or with a tag."""
+    known: defaultdict[str, dict[str, None]] = defaultdict(dict)  # field → its tags in all templates
+    for template in templates:
+        for name, field in template.fields.items():
+            if field.tags and template.language == language:
+                known[name] |= dict.fromkeys(field.tags)
+    for name, tags in fits.items():
+        if name not in known:
+            yield name, f"no profile template in {language!r} has tags of that name{nearest(name, known)}"
+            continue
+        for tag in tags:
+            if tag not in known[name]:
+                yield name, f"{tag!r} is not a tag{nearest(tag, known[name])}; allowed: {', '.join(known[name])}"

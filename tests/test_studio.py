@@ -199,6 +199,8 @@ def test_a_good_persona_has_no_findings() -> None:
     [
         ({"disposition": {"busyness": 0.2}}, "contradiction", "disposition.busyness"),
         ({"temper": "wary"}, "contradiction", "disposition.suspicion"),
+        ({"fits": {"size": ["huge"]}}, "contradiction", "fits.size"),
+        ({"fits": {"colour": ["red"]}}, "contradiction", "fits.colour"),
         (
             {"objections": ["decision"], "facts": {**GOOD["facts"], "decision": "Me. There's nobody else to ask."}},
             "contradiction",

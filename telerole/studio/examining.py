@@ -12,6 +12,7 @@ from rapidfuzz.utils import default_process
 
 from telerole.catalog import Catalog
 from telerole.persona import Persona, Temper, Topic
+from telerole.profile import unknown_tags
 from telerole.records import Language
 from telerole.studio.likeness import TOO_NEAR, nearest
 from telerole.studio.signs import found, is_asked, names, products, prose, spoken, unquoted
@@ -68,8 +69,10 @@ def examine(persona: Persona, catalog: Catalog | None = None) -> list[Finding]:
     return [finding for rule in rules for finding in rule(persona, library)]
 
 
-def _contradictions(persona: Persona, _: Catalog) -> Iterator[Finding]:
+def _contradictions(persona: Persona, catalog: Catalog) -> Iterator[Finding]:
     yield from _numbers(persona)
+    for field, fault in unknown_tags(persona.fits, catalog.templates.values(), persona.language):
+        yield Finding("contradiction", f"fits.{field}", fault)
     facts, busyness = persona.facts, persona.disposition.busyness
     shown: dict[Topic, set[str]] = {
         topic: {sign for sign in OF_FACTS if found(sign, line, persona.language)} for topic, line in facts.items()
