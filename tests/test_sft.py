@@ -24,11 +24,15 @@ from telerole.backends.base import Message
 from telerole.cli import app
 from telerole.errors import FileError, InputError
 from telerole.persona import Role
+from telerole.postprocess.cleaning import clean
 from telerole.records import load
 from telerole.trained import read_trained
 from telerole.training import bases, curves
 from telerole.training.curves import Step
 from telerole.training.encoding import encode, pieces, read_chats, within
+from telerole.training.export import export
+from telerole.training.formats import Format, lines
+from telerole.training.pairs import Worse
 from telerole.training.rows import row_of
 from telerole.training.sft import Recipe, Settings, train
 from tests.full_disk import files_limited, limit_files
@@ -446,6 +450,49 @@ def test_a_gguf_base_of_another_kind_is_refused_before_anything_is_trained(data:
     with pytest.raises(FileError, match=r"other.gguf: is a gpt2 model; use one of: llama, qwen2"):
         train(data, tmp_path / "out", base=str(tmp_path / "other.gguf"), settings=TINY)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("form", ["turns", "sharegpt", "preference"])
+def test_rows_of_another_form_are_told_once_with_what_to_do(form: Format, tmp_path: Path) -> None:
+    scenario = Catalog.bundled().sample(1, seed=3)[0]
+    triplet = Triplet(
+        profile=scenario.profile,
+        strategy=scenario.filled_strategy,
+        session=Simulator(seed=3).run(scenario),
+        method="simulation",
+        source="s",
+    )
+    rows = lines(row_of(triplet), form, [Worse(0, "What?", "too short"), Worse(2, "What?", "too short")])
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    with pytest.raises(FileError) as told:
+        read_chats(file)
+    assert f"rows of the form {form!r}; trained on are trl and openai" in str(told.value)
+    assert len(str(told.value).splitlines()) == 1
+
+
+def test_of_many_broken_rows_ten_are_told_and_the_rest_counted(tmp_path: Path) -> None:
+    with pytest.raises(FileError) as told:
+        read_chats(written(tmp_path / "rows.jsonl", [chat(0)[:2]] * 56))
+    assert str(told.value).splitlines()[9:] == [
+        f"{tmp_path}/rows.jsonl: line 10: has no assistant turn, so there is nothing to learn",
+        f"{tmp_path}/rows.jsonl: and 46 rows more",
+    ]
+
+
+def test_a_path_that_does_not_exist_is_told_as_that(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nope: no such file or folder"):
+        read_chats(tmp_path / "nope")
+
+
+@pytest.mark.parametrize("form", ["trl", "openai"])
+def test_the_side_that_is_learned_is_that_of_the_rows_or_of_their_card(form: Format, tmp_path: Path) -> None:
+    Simulator(seed=5).run_many(Catalog.bundled().sample(4, seed=5), out=tmp_path / "run")
+    clean(tmp_path / "run")
+    rows = export(tmp_path / "run", tmp_path / "rows", format=form, side="merchant").path
+    assert read_chats(rows).side == read_chats(rows / "train.jsonl").side == "merchant"
+    with pytest.raises(InputError, match="holds rows of merchant, and salesperson is asked for"):
+        read_chats(rows, "salesperson")
 
 
 def test_rows_of_two_sides_are_not_mixed(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def export(
 ) -> None:
     """Write training rows: the prompts of deployment, the side's words to be learned, split by script, with a card."""
     from telerole.display import show_table
-    from telerole.training.export import TEXT
+    from telerole.training.card import TEXT
     from telerole.training.export import export as write
 
     made = write(

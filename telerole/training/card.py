@@ -19,6 +19,8 @@ from telerole.synthesis.table import METHODS
 from telerole.training.formats import Format, Line
 from telerole.training.splits import ALIKE, Split
 
+CARD, TEXT = "card.json", "card.md"
+
 LICENCE = (
     "What comes from the bundled library (scripts, profiles, strategies, questions and answers) is under the project's "
     "licence, Apache-2.0. What a model wrote is subject to the terms of whoever provides it; what came from your own "

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from telerole.backends.base import Message
 from telerole.errors import FileError, InputError
 from telerole.persona import Role
-from telerole.records import raw_records
+from telerole.records import load, raw_records
+from telerole.training.card import CARD, Card
 from telerole.training.masks import with_generation_marks
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 IGNORED = -100  # the label of a token that is read, not learned
 TOLD = 10  # rows that an error names
+OTHER_FORMS = {"conversations": "sharegpt", "completion": "turns", "chosen": "preference"}  # by a field of theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,13 @@ class Encoded:
 def read_chats(data: Path | str, side: Role | None = None) -> Chats:
     """The rows of an export (``train.jsonl``, ``validation.jsonl``), or of one .jsonl file of ``{"messages": […]}``.
 
-    `side` says whose words the assistant's are, where the rows do not. Raises `FileError` with the line of every row
-    that has no assistant turn, or whose roles are out of order.
+    `side` says whose words the assistant's are, where neither the rows nor the data card beside them do. Raises
+    `FileError` with the line of every row that has no assistant turn, or whose roles are out of order, and for rows of
+    another form.
     """
     data = Path(data)
+    if not data.exists():
+        raise InputError(f"{data}: no such file or folder")
     train = data / "train.jsonl" if data.is_dir() else data
     if data.is_dir() and not train.is_file():
         raise InputError(f"{data}: holds no train.jsonl; make one with `telerole export --format trl`")
@@ -80,6 +85,8 @@ def read_chats(data: Path | str, side: Role | None = None) -> Chats:
     sides: set[Role] = set()
     found = _chats(train, sides)
     held_out = _chats(validation, sides) if data.is_dir() and validation.is_file() else []
+    if (card := train.parent / CARD).is_file():
+        sides |= {one.request.side for one in load(card, Card)}
     if not found:
         raise FileError(train, ["holds no row to learn from"])
     if len(sides) > 1 or (side and sides - {side}):
@@ -150,6 +157,9 @@ def _chats(file: Path, sides: set[Role]) -> list[Chat]:
     chats, faults = [], []
     for place, raw in raw_records(file):
         messages, whose = (raw.get("messages"), raw.get("side")) if isinstance(raw, dict) else (None, None)
+        if isinstance(raw, dict) and messages is None and (form := _other_form(raw)):
+            advice = "trained on are trl and openai: `telerole export --format trl`"
+            raise FileError(file, [f"{place}holds rows of the form {form!r}; {advice}"])
         fault = str(raw) if isinstance(raw, InputError) else _fault(messages)
         if not fault and whose not in (None, *get_args(Role)):
             fault = f"side: must be one of {', '.join(get_args(Role))}, not {whose!r}"
@@ -160,9 +170,12 @@ def _chats(file: Path, sides: set[Role]) -> list[Chat]:
             sides.add(whose)
         kept: Iterable[Message] = ({"role": one["role"], "content": one["content"]} for one in messages or ())
         chats.append(Chat(file, place, tuple(kept)))
-    if faults:
-        raise FileError(file, faults)
+    _raise_for(file, faults)
     return chats
+
+
+def _other_form(row: dict[str, Any]) -> str | None:
+    return next((form for field, form in OTHER_FORMS.items() if field in row), None)
 
 
 def _fault(messages: Any) -> str | None:
@@ -188,6 +201,10 @@ def _raise(faults: Sequence[tuple[Chat, str]], advice: str = "") -> None:
     if not faults:
         return
     file = faults[0][0].file
-    of_it = [f"{chat.line}{fault}" for chat, fault in faults if chat.file == file]
-    more = len(faults) - len(told := of_it[:TOLD])
-    raise FileError(file, [*told, *([f"and {more} rows more"] if more else []), *([advice] if advice else [])])
+    _raise_for(file, [f"{chat.line}{fault}" for chat, fault in faults if chat.file == file], advice)
+
+
+def _raise_for(file: Path, faults: Sequence[str], advice: str = "") -> None:
+    if faults:
+        more = [f"and {len(faults) - TOLD} rows more"] if len(faults) > TOLD else []
+        raise FileError(file, [*faults[:TOLD], *more, *([advice] if advice else [])])

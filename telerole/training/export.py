@@ -25,7 +25,7 @@ from telerole.postprocess.results import Funnel
 from telerole.progress import Bar, Silent
 from telerole.records import load
 from telerole.session import Triplet
-from telerole.training.card import Card, Counting, Request, digest, filters_digest, markdown
+from telerole.training.card import CARD, TEXT, Card, Counting, Request, digest, filters_digest, markdown
 from telerole.training.formats import Format, lines
 from telerole.training.masks import turn_mark
 from telerole.training.pairs import Branched, Pairs, Worse, branch_each, recorded
@@ -34,7 +34,6 @@ from telerole.training.rows import row_of
 from telerole.training.splits import Groups, Split
 
 FILES: dict[Split, str] = {"train": "train.jsonl", "validation": "validation.jsonl"}
-CARD, TEXT = "card.json", "card.md"
 NO_PAIRS = (
     "holds nothing to make preference pairs of. They come from replies of the {side} that were refused while a call "
     "was played and made good by a later try, and from rejected sessions that part from a kept one at the faulty line: "
