@@ -246,9 +246,8 @@ class Killed(Exception):
     pass
 
 
-@pytest.fixture
-def stopped(data: Path, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A training that ended in its seventh step, with checkpoints after the second, fourth and sixth."""
+def stop(data: Path, out: Path, tiny: str, settings: Settings) -> Path:
+    """A training that ends in its seventh step, with checkpoints after the second, fourth and sixth."""
     add = curves.Curve.add
 
     def adding(self: curves.Curve, step: Step) -> None:
@@ -256,11 +255,16 @@ def stopped(data: Path, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         if step.step == 7:
             raise Killed
 
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(curves.Curve, "add", adding)
         with pytest.raises(Killed):
-            train(data, tmp_path / "out", base=tiny, settings=TINY)
-    return tmp_path / "out"
+            train(data, out, base=tiny, settings=settings)
+    return out
+
+
+@pytest.fixture
+def stopped(data: Path, tiny: str, tmp_path: Path) -> Path:
+    return stop(data, tmp_path / "out", tiny, TINY)
 
 
 def same(curve: list[Any], other: list[Any]) -> None:
@@ -275,6 +279,15 @@ def test_a_stopped_training_goes_on_to_the_same_curve(stopped: Path, data: Path,
     same(losses(stopped), losses(whole))
     assert trained == read_trained(whole).model_copy(update={"validation_loss": trained.validation_loss})
     assert not (stopped / "checkpoints").exists()
+
+
+def test_a_stopped_training_of_an_adapter_goes_on_to_the_same_curve(data: Path, tiny: str, tmp_path: Path) -> None:
+    settings = TINY.model_copy(update={"full": False})
+    undisturbed, again = tmp_path / "undisturbed", stop(data, tmp_path / "stopped", tiny, settings)
+    for out in (undisturbed, again):
+        train(data, out, base=tiny, settings=settings)
+    same(losses(again), losses(undisturbed))
+    assert losses(again)[-1][1] < losses(again)[0][1]
 
 
 def test_a_killed_process_goes_on_to_the_same_curve(data: Path, tiny: str, whole: Path, tmp_path: Path) -> None:
