@@ -194,6 +194,17 @@ def test_neither_persona_nor_script_nor_rejected_nor_private_words_get_into_a_ro
     assert long[1].id not in {row["id"] for row in rows_of(tmp_path / "out")}
 
 
+def test_a_run_that_grew_after_it_was_cleaned_is_to_be_cleaned_again(tmp_path: Path) -> None:
+    path, scenarios = tmp_path / "run", Catalog.bundled().sample(6, seed=5)
+    Simulator(seed=5).run_many(scenarios, out=path)
+    clean(path)
+    Simulator(seed=5).run_many(scenarios, trials=2, out=path)
+    with pytest.raises(InputError, match="holds 12 sessions, and 6 when it was cleaned; run `telerole clean"):
+        export(path, tmp_path / "out")
+    clean(path)
+    assert export(path, tmp_path / "out").card.funnels["run"].sessions == 12
+
+
 @pytest.mark.parametrize("role", ["salesperson", "merchant"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_call_in_which_a_piece_of_the_persona_or_a_line_of_the_script_is_recited_gives_no_row(

@@ -12,7 +12,7 @@ from shutil import rmtree
 
 import orjson
 
-from telerole import folder, journal
+from telerole import folder, journal, runs
 from telerole.backends.base import Backend
 from telerole.backends.budget import Budget
 from telerole.backends.cassette import Cassette
@@ -80,7 +80,12 @@ class Kept:
             return cls(run / "dataset.jsonl", tuple(sorted(file.parent for file in run.glob("*/run.json"))))
         if not (run / "kept.jsonl").is_file():
             raise InputError(f"{run}: was not cleaned yet; run `telerole clean {run}`")
-        return cls(run / "kept.jsonl", (run,))
+        kept = cls(run / "kept.jsonl", (run,))
+        for funnel in kept.funnels().values():
+            if (held := len(runs.read(run))) != funnel.sessions:
+                seen = f"{funnel.sessions} when it was cleaned"
+                raise InputError(f"{run}: holds {held} sessions, and {seen}; run `telerole clean {run}`")
+        return kept
 
     def of_ids(self, ids: Container[str]) -> Iterator[Triplet]:
         """The triplets of these sessions."""
