@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from telerole.agents.director import directed
@@ -23,6 +24,7 @@ from telerole.backends.gate import Gate
 from telerole.backends.limits import Limited
 from telerole.conversation import StopRule
 from telerole.errors import InputError, nearest
+from telerole.folder import config_of, is_begun
 from telerole.persona import Role
 from telerole.speaker import Speaker
 
@@ -127,6 +129,17 @@ class Chairs:
         if spec.kind not in ("local", "openai") or spec.told:
             raise InputError(f"{guest!r} is no model; use {MODELS}")
         return self._shared(self._open_model(spec))
+
+    def weights(self, out: Path | str) -> dict[str, dict[str, str]]:
+        """What the configuration of a run in that folder says of files: one model's name may stand for others tomorrow.
+
+        ``weights`` holds the digest of each model in this process by its name. Where no file is there, or a cassette
+        answers, it is the one that the run was begun with: a call that needs the file says that it is gone.
+        """
+        before = config_of(Path(out)).get("weights", {}) if is_begun(Path(out)) else {}
+        found = {} if self._replaying else {one.name: getattr(one, "weights", None) for one in self.used}
+        weights = before | {name: digest for name, digest in found.items() if digest is not None}
+        return {"weights": weights} if weights else {}
 
     async def reach(self) -> None:
         """Ask each backend that can tell whether its endpoint is there; raises `BackendError` where it is not."""

@@ -202,7 +202,7 @@ class Simulator:
         if out is None:
             yield MemoryRun()
             return
-        with RunFolder.open(out, self._configuration(planned, trials)) as folder:
+        with RunFolder.open(out, self._configuration(planned, trials) | self._chairs.weights(out)) as folder:
             folder.write_scenarios(planned)
             yield folder
 

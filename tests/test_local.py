@@ -16,11 +16,15 @@ from random import Random
 
 import pytest
 
+from telerole import Scenario, ScriptedBackend, Simulator
 from telerole.backends import Backend, Message, Reply, Sampling, llama, local
 from telerole.backends.local import LocalBackend
 from telerole.chairs import Chairs
 from telerole.errors import EmptyReply, FileError, InputError, Rejected, Truncated
+from telerole.evaluation.evaluate import evaluate
+from telerole.folder import config_of
 from telerole.session import Usage
+from telerole.synthesis.extract import extract
 from telerole.trained import Trained
 
 needs_model = pytest.mark.skipif(
@@ -310,6 +314,69 @@ async def test_a_trainings_folder_speaks_through_its_adapter_or_its_whole_model(
     assert await say(whole, GREETING) == plain
     assert whole.name == f"local:{folder}"
     await whole.aclose()
+
+
+def test_the_weights_are_those_of_the_file_that_is_served_and_of_the_adapter_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "base.gguf").write_bytes(b"GGUF base")
+    folder = trained(tmp_path / "t", 0, str(tmp_path / "base.gguf"))
+    base, adapted = LocalBackend(tmp_path / "base.gguf").weights, LocalBackend(folder).weights
+    assert base
+    assert str(adapted).startswith(f"{base}+")
+    (folder / "adapter.gguf").write_bytes(b"GGUF trained again")
+    assert LocalBackend(folder).weights not in (adapted, None)
+    (folder / "model.gguf").write_bytes(b"GGUF base")
+    assert LocalBackend(folder).weights == base
+    assert LocalBackend(tmp_path / "gone.gguf").weights is None
+
+
+@pytest.fixture
+def seller(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A training whose model is answered for, so that none is loaded."""
+    monkeypatch.setattr(llama, "load", lambda *given: Counting())
+    (tmp_path / "base.gguf").write_bytes(b"GGUF")
+    return trained(tmp_path / "seller", 0, str(tmp_path / "base.gguf"))
+
+
+@pytest.mark.parametrize("file", ["adapter.gguf", "model.gguf"])
+def test_calls_of_other_weights_are_not_added_to_a_run_under_the_same_name(
+    seller: Path, scenario: Scenario, tmp_path: Path, file: str
+) -> None:
+    def play(trials: int) -> int:
+        candidates = {"A": f"local:{seller}"}
+        return evaluate(candidates, [scenario], trials=trials, max_turns=2, out=tmp_path / "e").systems[0].sessions
+
+    assert [play(1), play(2)] == [1, 2]
+    (seller / file).write_bytes(b"GGUF trained again")
+    with pytest.raises(
+        InputError, match=r"another configuration;.*\n  weights: was .*seller.*, is now .*seller"
+    ) as told:
+        play(3)
+    assert str(told.value).count("\n") == 1
+
+
+def test_a_run_of_extraction_says_which_weights_read(seller: Path, scenario: Scenario, tmp_path: Path) -> None:
+    extract([scenario.script], f"local:{seller}", out=tmp_path / "run")
+    assert config_of(tmp_path / "run")["weights"] == {f"local:{seller}": LocalBackend(seller).weights}
+
+
+def test_a_finished_run_is_gone_on_with_though_its_model_is_gone(scenario: Scenario, tmp_path: Path) -> None:
+    model = tmp_path / "model.gguf"
+    model.write_bytes(b"GGUF")
+
+    def play() -> bytes:
+        assert len(Simulator(f"candidate+local:{model}", max_turns=2).run_many([scenario], out=tmp_path / "run")) == 1
+        return (tmp_path / "run" / "run.json").read_bytes()
+
+    with pytest.MonkeyPatch.context() as answered:
+        answered.setattr(llama, "load", lambda *given: Counting())
+        before = play()
+    model.unlink()
+    assert play() == before
+
+
+def test_a_run_without_a_local_model_says_nothing_of_weights(scenario: Scenario, tmp_path: Path) -> None:
+    Simulator("candidate+offline", ScriptedBackend("Hm."), max_turns=2).run_many([scenario], out=tmp_path / "run")
+    assert "weights" not in config_of(tmp_path / "run")
 
 
 @needs_model

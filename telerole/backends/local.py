@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import importlib.util
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,19 @@ class LocalBackend:
     def adapted(self) -> bool:
         """Whether it speaks through an adapter beside its base."""
         return self._adapter is not None
+
+    @property
+    def weights(self) -> str | None:
+        """The digest of the file it answers from, with that of the adapter after a plus; None where one is not there.
+
+        The same files are read once in a process, and no model is loaded.
+        """
+        if (file := self._engine.shape.file) is None:
+            return None
+        try:
+            return "+".join(_digest(one, _stamp(one)) for one in (file, self._adapter) if one is not None)
+        except OSError:
+            return None
 
     def with_adapter(self, name: str) -> LocalBackend:
         """The same model, its weights in the same memory, speaking through one of its adapters.
@@ -160,6 +175,18 @@ def base_file(training: Path) -> Path:
     else:
         fault = "is no GGUF file, which llama.cpp needs: serve the training with vLLM or transformers instead"
     raise FileError(training / RECORD, [f"base: {base}: {fault}"])
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    """What changes with a file's content."""
+    about = file.stat()
+    return about.st_size, about.st_mtime_ns
+
+
+@lru_cache
+def _digest(file: Path, stamp: tuple[int, int]) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()[:10]
 
 
 def with_defaults(asked: Mapping[str, Any]) -> dict[str, Any]:

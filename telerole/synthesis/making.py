@@ -161,7 +161,7 @@ async def make_all(
         except BackendError as error:
             raise InputError(str(error)) from error
         whole = {**config, "model": model.name}
-        with nullcontext(Triplets()) if out is None else TripletFolder.open(out, whole) as store:
+        with nullcontext(Triplets()) if out is None else TripletFolder.open(out, whole | chairs.weights(out)) as store:
             await _make_each(pieces, model, store, budget, tools)
     return store
 
