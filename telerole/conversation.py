@@ -12,7 +12,7 @@ from telerole.errors import BackendError, BudgetSpent, InputError
 from telerole.persona import Role
 from telerole.scenario import Scenario
 from telerole.session import End, Payer, Session, Turn, Usage, speaker_at
-from telerole.speaker import Call, Said, Speaker, derive_seed
+from telerole.speaker import Call, Refused, Said, Speaker, derive_seed
 
 __all__ = ["Call", "Conversation", "Said", "Speaker", "StopRule", "converse", "derive_seed"]
 
@@ -25,7 +25,10 @@ StopRule = Callable[[Sequence[Turn]], "End | bool | Awaitable[End | bool | None]
 
 @dataclass(slots=True)
 class Conversation:
-    """One call as it happens: iterate over it to hear the turns, then read `session`."""
+    """One call as it happens: iterate over it to hear the turns, then read `session`.
+
+    `raw` is the reply with which a model call failed for good, `refused` those, by turn, that were asked for again.
+    """
 
     scenario: Scenario
     salesperson: Speaker
@@ -37,6 +40,7 @@ class Conversation:
     channel: Channel | None = None
     session: Session | None = None
     raw: str | None = None
+    refused: dict[int, tuple[Refused, ...]] = field(default_factory=dict)
 
     async def __aiter__(self) -> AsyncIterator[Turn]:
         chairs: dict[Role, Speaker] = {
@@ -62,6 +66,8 @@ class Conversation:
                 else:
                     end = said.end
                     _charge(spent, role, said.usage)
+                    if said.refused:
+                        self.refused[len(turns)] = said.refused
                     if said.text.strip():
                         turns.append(self._carried(role, said, len(turns)))
                         yield turns[-1]

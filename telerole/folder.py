@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,19 +17,21 @@ from telerole import __version__, journal
 from telerole.errors import FileError, InputError
 from telerole.persona import Role
 from telerole.records import R, Record
-from telerole.session import Payer, Session, Turn, Usage
+from telerole.session import Payer, Session, Turn, Usage, speaker_at
+from telerole.speaker import Refused
 
 ADVICE = "give the same again, or name another folder (--out)"
 GROWS = ("trials",)  # more of these add to what is finished, and change nothing in it
 
 
 class Failure(Record):
-    """Work that could not be finished, up to where it stopped, or an answer that could only be used once mended.
+    """Work that could not be finished, up to where it stopped, or an answer asked for again or only used once mended.
 
     `stage` is what was being done (``simulate``, ``extract``, ``complete``). `reason` is the error's kind
     (``"TimedOut"``; ``"BudgetSpent"``; ``"Repaired"`` for an answer that was mended), `by` the chair whose model call
     failed, `raw` what came back, where that is known. `attempts` counts the requests, those that failed too.
-    `scenario_id` is the scenario's id, or that of the script or QA pair.
+    `scenario_id` is the scenario's id, or that of the script or QA pair. What an answer cost that was not the last is
+    counted in the finished record.
     """
 
     model_config = ConfigDict(str_strip_whitespace=False)
@@ -66,6 +68,23 @@ class Failure(Record):
             turns=session.turns,
             usage=session.usage,
         )
+
+    @classmethod
+    def made_good(cls, session: Session, refused: Mapping[int, Sequence[Refused]]) -> Iterator[Self]:
+        """The replies that were asked for again in a finished session, by turn, each with the call up to there."""
+        for turn, replies in refused.items():
+            for one in replies:
+                yield cls(
+                    id=session.id,
+                    scenario_id=session.scenario_id,
+                    trial=session.trial,
+                    seed=session.seed,
+                    reason=one.reason,
+                    message=one.message,
+                    by=speaker_at(turn),
+                    raw=whole_characters(one.raw),
+                    turns=session.turns[:turn],
+                )
 
 
 def whole_characters(raw: str | None) -> str | None:
@@ -133,12 +152,14 @@ class Folder:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _keep(self, id: str, record: Record) -> None:
-        """Write a finished record down at once, unless its id is done already."""
+    def _keep(self, id: str, record: Record) -> bool:
+        """Write a finished record down at once, unless its id is done already; gives whether it was written."""
         out = self._writing()
-        if id not in self.done:
-            out.finished.add(record)
-            self.done.add(id)
+        if id in self.done:
+            return False
+        out.finished.add(record)
+        self.done.add(id)
+        return True
 
     def _fail(self, failure: Failure) -> None:
         out = self._writing()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -16,6 +16,7 @@ from telerole.folder import ADVICE, Failure, Folder
 from telerole.outcome import Outcome, outcome, seconds, suspected_ai
 from telerole.scenario import Scenario
 from telerole.session import Payer, Session, Triplet, Usage
+from telerole.speaker import Refused
 
 __all__ = ["Failure", "MemoryRun", "Run", "RunFolder", "Totals", "TripletFolder", "read"]
 
@@ -65,7 +66,7 @@ class Run(ABC):
 
     @abstractmethod
     def tries(self) -> Iterator[Failure]:
-        """Every try that failed, those as well that a later one made good."""
+        """Every try that failed, those as well that a later one made good: whole calls, and single replies."""
 
     def failures(self) -> Iterator[Failure]:
         """The sessions that are not finished, each with its latest failure."""
@@ -100,13 +101,16 @@ class MemoryRun(Run):
         self._sessions: list[Session] = []
         self._tries: list[Failure] = []
 
-    def append(self, session: Session, *, raw: str | None = None) -> None:
-        """Keep a session that ended; one whose id is done already is left out. `raw` is a failed call's reply."""
+    def append(
+        self, session: Session, *, raw: str | None = None, refused: Mapping[int, Sequence[Refused]] = {}
+    ) -> None:
+        """Keep a session that ended; one whose id is done already is left out. See `RunFolder.append`."""
         if not session.finished:
             self._tries.append(Failure.of(session, raw))
         elif session.id not in self.done:
             self._sessions.append(session)
             self.done.add(session.id)
+            self._tries.extend(Failure.made_good(session, refused))
 
     def sessions(self) -> Iterator[Session]:
         """The finished sessions."""
@@ -121,18 +125,26 @@ class RunFolder(Folder, Run):
     """A run of played calls on disk: `open` it to add sessions, `read` it to look at what it holds.
 
     ``run.json`` holds the configuration, ``scenarios.jsonl`` what is played, ``sessions.jsonl`` a finished session a
-    line, ``failures.jsonl`` a failed try a line.
+    line, ``failures.jsonl`` a failed try a line, be it a whole call or a reply that was asked for again.
     """
 
     holds = "sessions"
     what = "session"
 
-    def append(self, session: Session, *, raw: str | None = None) -> None:
-        """Write the session down at once: a finished one to the sessions, another to the failures."""
-        if session.finished:
-            self._keep(session.id, session)
-        else:
+    def append(
+        self, session: Session, *, raw: str | None = None, refused: Mapping[int, Sequence[Refused]] = {}
+    ) -> None:
+        """Write the session down at once: a finished one to the sessions, another to the failures.
+
+        `raw` is the reply with which an unfinished one failed, `refused` those of a finished one that were asked for
+        again, by turn. An unfinished one is played anew, and its refused replies with it: they are left out.
+        """
+        if not session.finished:
             self._fail(Failure.of(session, raw))
+        # The session first: whatever comes between, no refused reply stands for a call that is not finished.
+        elif self._keep(session.id, session):
+            for failure in Failure.made_good(session, refused):
+                self._writing().failed.add(failure)
 
     def write_scenarios(self, scenarios: Iterable[Scenario]) -> None:
         """Write down what is played; raises `InputError` where the run was begun with other scenarios."""

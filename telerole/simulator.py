@@ -177,7 +177,7 @@ class Simulator:
         async def play(job: tuple[Scenario, int]) -> bool:
             conversation = self._conversation(*job)
             session = await converse(conversation)
-            store.append(session, raw=conversation.raw)
+            store.append(session, raw=conversation.raw, refused=conversation.refused)
             shown.ended(session.finished, str(self.budget.spent) if self.budget.spent.calls else "")
             return session.end.reason != "budget"
 

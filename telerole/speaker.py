@@ -42,8 +42,23 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A reply that was asked for again: the error's kind, had there been no better one, what was wrong, and the reply.
+
+    What it holds is said to nobody: it stands in no turn.
+    """
+
+    reason: str
+    message: str
+    raw: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
-    """What a speaker did at its turn: words (none when the phone is put down in silence), and whether that ends it."""
+    """What a speaker did at its turn: words (none when the phone is put down in silence), and whether that ends it.
+
+    `refused` are the replies of a model that were asked for again before it.
+    """
 
     text: str
     end: End | None = None
@@ -51,6 +66,7 @@ class Said:
     act: str | None = None
     noticed: tuple[str, ...] | None = None
     repairs: tuple[str, ...] = ()
+    refused: tuple[Refused, ...] = ()
 
 
 class Speaker(Protocol):

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from telerole import (
     Budget,
     Candidate,
+    Cassette,
     Catalog,
     Channel,
     InputError,
@@ -681,6 +682,38 @@ def test_records_give_pairs_with_the_reason_and_nothing_that_only_the_speaker_kn
     datasets = pytest.importorskip("datasets")
     loaded = datasets.load_dataset("json", data_files=str(tmp_path / "out" / "train.jsonl"), cache_dir=str(tmp_path))
     assert [*loaded["train"]] == found
+
+
+def test_a_reply_that_a_later_one_made_good_makes_a_pair_and_is_in_nothing_else(tmp_path: Path) -> None:
+    scenario = Catalog.bundled().sample(1, seed=5, language="en")[0]
+    good = [turn.text for turn in Simulator(seed=5).run(scenario).turns[::2]]
+    path, tape, slips = tmp_path / "run", tmp_path / "tape.jsonl", iter([ROBOT["en"]])
+
+    def reply(messages: Sequence[Message]) -> str:
+        number = sum(message["role"] == "assistant" for message in messages)
+        line = good[min(number, len(good) - 1)]
+        return next(slips, line) if number == 1 else line
+
+    for out, mode in ((path, "record"), (tmp_path / "replayed", "replay")):
+        cassette = Cassette(tape, mode=mode)
+        Simulator(ScriptedBackend(reply), seed=5, cassette=cassette).run_many([scenario], out=out)
+    assert files_of(tmp_path / "replayed") == files_of(path)
+    clean(path)
+    export(path, tmp_path / "pairs", format="preference", held_out=0)
+    [row] = rows_in(tmp_path / "pairs" / "train.jsonl")
+    [kept] = kept_of(path)
+    assert (row["turn"], row["rejected"][0]["content"]) == (2, ROBOT["en"])
+    assert (*row["prompt"], *row["chosen"]) == row_of(kept).messages[:5]
+    assert row["reason"] == "refused in the call: leaked reasoning"
+    for form in FORMATS:
+        export(path, tmp_path / form, format=form, held_out=0)
+    holding = [file for file in tmp_path.rglob("*") if file.is_file() and ROBOT["en"].encode() in file.read_bytes()]
+    assert {str(file.relative_to(tmp_path)) for file in holding} == {
+        "tape.jsonl",
+        "run/failures.jsonl",
+        "replayed/failures.jsonl",
+        "pairs/train.jsonl",
+    }
 
 
 def test_a_branched_line_makes_a_pair_only_where_a_filter_rejects_it_and_not_what_was_said(kept: list[Triplet]) -> None:

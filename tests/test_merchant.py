@@ -36,7 +36,7 @@ from telerole.agents.role import InRole
 from telerole.agents.state import about, named
 from telerole.backends.base import Message
 from telerole.channel import Channel
-from telerole.errors import InputError
+from telerole.errors import BackendError, InputError, Truncated
 from telerole.lines import ACTS
 from telerole.persona import Role
 from telerole.prompts import HANG_UP, merchant_acts, merchant_messages, render
@@ -319,11 +319,11 @@ def test_whatever_a_model_says_the_record_holds_only_what_can_be_said_in_the_rol
 
 
 class Stubborn:
-    """Answers with the texts in turn, the last one for ever, and keeps the seeds it was asked with."""
+    """Answers with the texts (an error is raised) in turn, the last one for ever, and keeps the seeds it was given."""
 
     name = "stubborn"
 
-    def __init__(self, *texts: str) -> None:
+    def __init__(self, *texts: str | BackendError) -> None:
         self.texts = texts
         self.seeds: list[int | None] = []
 
@@ -331,7 +331,10 @@ class Stubborn:
         self, messages: Sequence[Message], *, sampling: Sampling = Sampling(), schema: Mapping[str, Any] | None = None
     ) -> Reply:
         self.seeds.append(sampling.seed)
-        return Reply(self.texts[min(len(self.seeds), len(self.texts)) - 1], Usage(calls=1, attempts=1))
+        text = self.texts[min(len(self.seeds), len(self.texts)) - 1]
+        if isinstance(text, BackendError):
+            raise text
+        return Reply(text, Usage(calls=1, attempts=1))
 
 
 SLIPS: list[tuple[Language, Role, str, str]] = [
@@ -375,6 +378,32 @@ def test_a_line_out_of_role_is_asked_for_again_with_another_seed_and_that_is_rec
     assert (turn.text, turn.repairs) == (GOOD[language], (f"asked again: {fault}",))
     assert len(set(backend.seeds)) == len(backend.seeds) == 2
     assert session.usage[role].calls == 2
+
+
+@pytest.mark.parametrize("reason", ["OutOfRole", "Truncated"])
+@pytest.mark.parametrize("role", ["salesperson", "merchant"])
+def test_a_reply_that_a_later_one_made_good_is_on_file_with_its_turn_and_is_no_failure(
+    catalog: Catalog, tmp_path: Path, role: Role, reason: str
+) -> None:
+    scenario, bad = slip(catalog, "en", next(text for _, chair, text, _ in SLIPS if chair == role))
+
+    def play(out: Path) -> dict[str, bytes]:
+        cut_off = Truncated("cut off", raw=bad, usage=Usage(calls=1, attempts=1))
+        cut_off.retryable = False
+        backend = Stubborn(bad if reason == "OutOfRole" else cut_off, GOOD["en"])
+        run = seated(role, backend, max_turns=2).run_many([scenario], out=out)
+        (session,), (refused,) = run.sessions(), run.tries()
+        assert (refused.id, refused.by, refused.reason, refused.raw) == (session.id, role, reason, bad)
+        assert refused.turns == session.turns[: 0 if role == "salesperson" else 1]
+        assert not [*run.failures()]
+        assert not run.totals().failures
+        assert run.totals().usage[role] == session.usage[role]
+        assert session.usage[role].attempts == 2
+        files = {file.name: file.read_bytes() for file in out.iterdir()}
+        assert not [name for name, held in files.items() if bad.encode() in held and name != "failures.jsonl"]
+        return files
+
+    assert play(tmp_path / "one") == play(tmp_path / "two") == play(tmp_path / "one")
 
 
 @pytest.mark.parametrize("role", ["salesperson", "merchant"])

@@ -66,13 +66,13 @@ class MindedMerchant:
         mind = mind_after(call.scenario, call.turns, call.seed, noticed)
         decision = decide(mind, call.scenario, call.random("act"))
         try:
-            speech, usage = await self.voice.say(self._told(decision, call), call, silent=decision.hangs_up)
+            speech, usage, refused = await self.voice.say(self._told(decision, call), call, silent=decision.hangs_up)
         except (BackendError, BudgetSpent) as error:
             error.usage = added(spent, error.usage)
             raise
         unheeded = ("hang-up mark",) if speech.hung_up and not decision.hangs_up else ()
-        repairs = (*speech.repairs, *unheeded)
-        return Said(speech.text, _end(decision, call), added(spent, usage), decision.act, mind.noticed, repairs)
+        repairs, cost = (*speech.repairs, *unheeded), added(spent, usage)
+        return Said(speech.text, _end(decision, call), cost, decision.act, mind.noticed, repairs, refused)
 
     def _told(self, decision: Decision, call: Call) -> list[Message]:
         if self.trained:

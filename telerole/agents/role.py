@@ -21,7 +21,7 @@ from telerole.prompts import (
     salesperson_messages,
 )
 from telerole.session import Usage
-from telerole.speaker import Call, Said, derive_seed
+from telerole.speaker import Call, Refused, Said, derive_seed
 
 ATTEMPTS = 3
 
@@ -70,17 +70,21 @@ class InRole:
     async def speak(self, call: Call) -> Said:
         """Ask the model for the next line."""
         prompt = self.prompt or (_salesperson if self.role == "salesperson" else _merchant)
-        speech, usage = await self.say(prompt(call), call, silent=bool(call.turns))
+        speech, usage, refused = await self.say(prompt(call), call, silent=bool(call.turns))
         end = put_down(call.turns, speech.text, call.scenario.language) if speech.hung_up else None
-        return Said(speech.text, end, usage, repairs=speech.repairs)
+        return Said(speech.text, end, usage, repairs=speech.repairs, refused=refused)
 
-    async def say(self, messages: list[Message], call: Call, *, silent: bool = False) -> tuple[Speech, Usage | None]:
+    async def say(
+        self, messages: list[Message], call: Call, *, silent: bool = False
+    ) -> tuple[Speech, Usage | None, tuple[Refused, ...]]:
         """What the model says to these messages, at the third attempt at the latest, each with another seed.
 
+        With it come what all attempts cost, and the replies that were out of role or cut off before.
         With `silent` the phone may be put down without a word. Raises `EmptyReply` or `OutOfRole` where no attempt
         gave a line that can be said, or what the backend raised; the error's `usage` is what all attempts cost.
         """
         usage: Usage | None = None
+        refused: list[Refused] = []
         faults: list[str] = []
         for attempt in range(ATTEMPTS):
             seed = derive_seed(call.turn_seed, attempt) if attempt else call.turn_seed
@@ -91,15 +95,18 @@ class InRole:
                 # What a backend answers the same way to the same seed can only be had with another one.
                 if not isinstance(error, Truncated | EmptyReply) or error.retryable or attempt == ATTEMPTS - 1:
                     raise
+                if isinstance(error, Truncated):
+                    refused.append(Refused(error.kind, str(error), error.raw))
                 continue
             usage = added(usage, reply.usage)
             speech = spoken(reply.text, self.role)
             fault = out_of_role(speech.text, self.role, call.scenario) if self.guarded and speech.text else None
             if fault is not None:
                 faults.append(fault)
+                refused.append(Refused(OutOfRole.__name__, fault, reply.text))
             elif speech.text or (speech.hung_up and silent):
                 repairs = tuple(f"asked again: {fault}" for fault in faults)
-                return (replace(speech, repairs=(*repairs, *speech.repairs)) if repairs else speech), usage
+                return replace(speech, repairs=(*repairs, *speech.repairs)), usage, tuple(refused)
         if faults:
             message = f"{ATTEMPTS} replies and none that the {self.role} could say: {', '.join(dict.fromkeys(faults))}"
             raise OutOfRole(message, raw=reply.text, usage=usage)
