@@ -141,6 +141,13 @@ class Chairs:
         weights = before | {name: digest for name, digest in found.items() if digest is not None}
         return {"weights": weights} if weights else {}
 
+    def sampling_for(self, guest: str | Backend) -> Sampling:
+        """How the lines of the model that a SPEC names, or of the one given, are drawn."""
+        if not isinstance(guest, str) or parse(guest).kind != "local":
+            return self.sampling
+        # A small model does not know when to stop: what it says ends with its first line.
+        return replace(self.sampling, stop=self.sampling.stop or ("\n",), max_tokens=LOCAL_TOKENS)
+
     async def reach(self) -> None:
         """Ask each backend that can tell whether its endpoint is there; raises `BackendError` where it is not."""
         if self._replaying:
@@ -179,15 +186,11 @@ class Chairs:
         if spec.told and (spec.told in MERCHANTS) != (role == "merchant"):
             theirs = "merchant" if spec.told in MERCHANTS else "salesperson"
             raise InputError(f"{text!r}: {spec.told}+ sits in the {theirs}'s chair, not in the {role}'s")
-        sampling = self.sampling
         if spec.kind == "offline":
             return self._offline(spec, role)
         if spec.kind == "human":
             return Person()
-        if spec.kind == "local":
-            # A small model does not know when to stop: what it says ends with its first line.
-            sampling = replace(sampling, stop=sampling.stop or ("\n",), max_tokens=LOCAL_TOKENS)
-        shared = self._shared(self._open_model(spec))
+        shared, sampling = self._shared(self._open_model(spec)), self.sampling_for(text)
         if spec.told == "plain":
             return InRole(shared, role, sampling, told=spec.told)
         if spec.told == "trained":

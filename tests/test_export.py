@@ -31,8 +31,9 @@ from telerole import (
 )
 from telerole.agents.merchant import MindedMerchant
 from telerole.agents.role import InRole, called
-from telerole.backends.base import Message
-from telerole.backends.local import default_model
+from telerole.backends.base import Backend, Message, Reply, Sampling
+from telerole.backends.local import LocalBackend, default_model
+from telerole.backends.openai import OpenAIBackend
 from telerole.errors import FileError, Rejected
 from telerole.journal import line, lines, parse, replace
 from telerole.persona import Role
@@ -49,7 +50,7 @@ from telerole.training.encoding import read_chats
 from telerole.training.export import NO_LINE, NOT_ASKED, export
 from telerole.training.formats import Format
 from telerole.training.masks import PROBE, spans, turn_mark, with_generation_marks
-from telerole.training.pairs import branch, fault
+from telerole.training.pairs import branch, branch_each, fault
 from telerole.training.rows import row_of
 from telerole.training.splits import ALIKE, Groups
 
@@ -736,6 +737,28 @@ def test_a_branched_line_makes_a_pair_only_where_a_filter_rejects_it_and_not_wha
             branch(fine, triplet, "salesperson", TURN + 1)
         private = ScriptedBackend(f"{ROBOT[language]} 138 1234 5678 a@b.com")
         assert branch(private, triplet, "salesperson", TURN) is None
+
+
+@pytest.mark.parametrize(("kind", "spec"), [(LocalBackend, "local:a.gguf"), (OpenAIBackend, "openai:m@http://there")])
+def test_a_model_draws_a_branched_line_as_it_does_in_the_candidates_chair(
+    kind: type[Backend], spec: str, kept: list[Triplet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Sampling] = []
+
+    async def generate(self: object, messages: Sequence[Message], *, sampling: Sampling, schema: object) -> Reply:
+        drawn.append(sampling.seeded(0))
+        return Reply("Mm, go on.")
+
+    async def reach(self: object) -> None:
+        """The model is there."""
+
+    monkeypatch.setattr(kind, "generate", generate)
+    monkeypatch.setattr(kind, "reach", reach)
+    Simulator(f"candidate+{spec}", max_turns=2).run(Catalog.bundled().sample(1, seed=5)[0])
+    [deployed] = drawn
+    assert branch(spec, kept[0], "salesperson", 0, tries=1) is None
+    assert not branch_each(spec, kept[:1], "salesperson", 0).failed
+    assert set(drawn[1:]) == {deployed}
 
 
 def test_a_line_is_not_blamed_for_what_was_wrong_before_it(kept: list[Triplet]) -> None:

@@ -20,7 +20,7 @@ from telerole.backends.base import Backend, Message, Sampling
 from telerole.backends.budget import Budget
 from telerole.backends.cassette import Cassette
 from telerole.batch import work_through
-from telerole.chairs import LOCAL_TOKENS, Chairs
+from telerole.chairs import Chairs
 from telerole.errors import BackendError, BudgetSpent, InputError
 from telerole.folder import Failure
 from telerole.persona import Role
@@ -88,8 +88,9 @@ def recorded(folders: Iterable[Path], kept: Iterable[Triplet], side: Role, recit
 def branch(guest: str | Backend, triplet: Triplet, side: Role, turn: int, tries: int = TRIES) -> Worse | None:
     """Ask a model (a SPEC or a `Backend`) for another line at that turn, and give the first that a filter rejects.
 
-    It is asked as in deployment: with the row's own messages before the turn, each try with another seed. Raises
-    `InputError` where the turn is not the side's, or the SPEC no model; `BackendError` where no try brought a line.
+    It is asked as in deployment: with the row's own messages before the turn, drawn as in a chair, each try with
+    another seed. Raises `InputError` where the turn is not the side's, or the SPEC no model; `BackendError` where no
+    try brought a line.
     """
     places = dict(learned_turns(row_of(triplet, side)))
     if turn not in places:
@@ -98,7 +99,7 @@ def branch(guest: str | Backend, triplet: Triplet, side: Role, turn: int, tries:
     async def ask() -> Worse | None:
         chairs = Chairs()
         try:
-            return await _branched(chairs.backend(guest), triplet, side, turn, tries)
+            return await _branched(chairs.backend(guest), chairs.sampling_for(guest), triplet, side, turn, tries)
         finally:
             await chairs.close()
 
@@ -123,14 +124,14 @@ def branch_each(
     async def ask_all() -> Branched:
         made = Branched(left={triplet.session.id for triplet in kept})
         chairs = Chairs(budget=budget, cassette=cassette)
-        model = chairs.backend(guest)
+        model, sampling = chairs.backend(guest), chairs.sampling_for(guest)
 
         async def ask(triplet: Triplet) -> bool:
             session = triplet.session
             turns = [turn for turn, _ in learned_turns(row_of(triplet, side))]
             try:
                 turn = Random(derive_seed("branch", seed, session.id)).choice(turns)
-                worse = await _branched(model, triplet, side, turn, TRIES)
+                worse = await _branched(model, sampling, triplet, side, turn, TRIES)
             except BackendError:
                 made.failed.add(session.id)
             except BudgetSpent:
@@ -153,7 +154,9 @@ def branch_each(
     return loop.wait(ask_all())
 
 
-async def _branched(model: Backend, triplet: Triplet, side: Role, turn: int, tries: int) -> Worse | None:
+async def _branched(
+    model: Backend, sampling: Sampling, triplet: Triplet, side: Role, turn: int, tries: int
+) -> Worse | None:
     row = row_of(triplet, side)
     asked = row.messages[: dict(learned_turns(row))[turn]]
     failed: BackendError | None = None
@@ -161,7 +164,7 @@ async def _branched(model: Backend, triplet: Triplet, side: Role, turn: int, tri
     for number in range(tries):
         seed = derive_seed(triplet.session.seed, turn, "branch", number)
         try:
-            reply = await model.generate(asked, sampling=Sampling(max_tokens=LOCAL_TOKENS, seed=seed))
+            reply = await model.generate(asked, sampling=sampling.seeded(seed))
         except BackendError as error:
             failed = error
             continue
