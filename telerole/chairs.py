@@ -138,7 +138,8 @@ class Chairs:
         """
         before = config_of(Path(out)).get("weights", {}) if is_begun(Path(out)) else {}
         found = {} if self._replaying else {one.name: getattr(one, "weights", None) for one in self.used}
-        weights = before | {name: digest for name, digest in found.items() if digest is not None}
+        # A backend of one's own may call something else its weights.
+        weights = before | {name: digest for name, digest in found.items() if isinstance(digest, str)}
         return {"weights": weights} if weights else {}
 
     def sampling_for(self, guest: str | Backend) -> Sampling:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import ClassVar
 
 import pytest
 
@@ -376,6 +377,14 @@ def test_a_finished_run_is_gone_on_with_though_its_model_is_gone(scenario: Scena
 
 def test_a_run_without_a_local_model_says_nothing_of_weights(scenario: Scenario, tmp_path: Path) -> None:
     Simulator("candidate+offline", ScriptedBackend("Hm."), max_turns=2).run_many([scenario], out=tmp_path / "run")
+    assert "weights" not in config_of(tmp_path / "run")
+
+
+def test_what_a_backend_of_ones_own_calls_its_weights_stays_out_of_the_run(scenario: Scenario, tmp_path: Path) -> None:
+    class Mine(ScriptedBackend):
+        weights: ClassVar = {"layer": [0.5, 0.25]}
+
+    Simulator("offline", Mine("Hm."), max_turns=2).run_many([scenario], out=tmp_path / "run")
     assert "weights" not in config_of(tmp_path / "run")
 
 
