@@ -27,6 +27,7 @@ from telerole.errors import InputError, nearest
 from telerole.folder import config_of, is_begun
 from telerole.persona import Role
 from telerole.speaker import Speaker
+from telerole.trained import RECORD
 
 LOCAL_TOKENS = 160  # of one line; nobody says more in one breath
 RULES = "rules"
@@ -46,6 +47,7 @@ Chair = Any
 Told = Literal["candidate", "prompted", "plain", "trained"]
 TOLD: Mapping[Told, type[Candidate]] = {"candidate": Candidate, "prompted": Prompted}
 MERCHANTS: tuple[Told, ...] = ("plain", "trained")
+TUNED: Mapping[str, Role] = {"candidate": "salesperson", "trained": "merchant"}  # prompted as training rows are
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,9 @@ class Chairs:
             return self._offline(spec, role)
         if spec.kind == "human":
             return Person()
-        shared, sampling = self._shared(self._open_model(spec)), self.sampling_for(text)
+        model = self._open_model(spec)
+        _check_side(spec.told, model)
+        shared, sampling = self._shared(model), self.sampling_for(text)
         if spec.told == "plain":
             return InRole(shared, role, sampling, told=spec.told)
         if spec.told == "trained":
@@ -264,15 +268,32 @@ class Chairs:
         return self.cassette.of(limited) if self.cassette is not None else limited
 
     def _limited(self, speaker: Speaker) -> Speaker:
-        if isinstance(speaker, Candidate):
-            return type(speaker)(self._shared(speaker.backend), speaker.sampling)
         if isinstance(speaker, InRole):
-            return replace(speaker, backend=self._shared(speaker.backend))
+            _check_side(speaker.told, speaker.backend)
+            shared = self._shared(speaker.backend)
+            if isinstance(speaker, Candidate):
+                return type(speaker)(shared, speaker.sampling)
+            return replace(speaker, backend=shared)
         if isinstance(speaker, MindedMerchant):
             voice, reader = speaker.voice, speaker.reader
+            _check_side("trained" if speaker.trained else voice.told, voice.backend)
             reader = ByModel(self._shared(reader.backend)) if isinstance(reader, ByModel) else reader
             return replace(speaker, voice=replace(voice, backend=self._shared(voice.backend)), reader=reader)
         return speaker
+
+
+def _check_side(told: str | None, backend: Backend) -> None:
+    """Refuse a model that learned one side's words under the prompt of those that learned the other's.
+
+    Every other prompt is for any model, and tells it all that it needs in either chair.
+    """
+    learned = getattr(backend, "side", None)
+    right = next((word for word, side in TUNED.items() if side == learned), told)
+    if told in TUNED and right != told:
+        raise InputError(
+            f"'{told}+{backend.name}': was fine-tuned on the {learned}'s words, as its {RECORD} says; it sits in the "
+            f"{learned}'s chair, as {right}+{backend.name}"
+        )
 
 
 def sampling_of(speaker: Speaker) -> Sampling | None:

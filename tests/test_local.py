@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -17,13 +18,16 @@ from typing import ClassVar
 
 import pytest
 
-from telerole import Scenario, ScriptedBackend, Simulator
+from telerole import Candidate, Scenario, ScriptedBackend, Simulator
+from telerole.agents.merchant import MindedMerchant
+from telerole.agents.role import InRole
 from telerole.backends import Backend, Message, Reply, Sampling, llama, local
 from telerole.backends.local import LocalBackend
 from telerole.chairs import Chairs
 from telerole.errors import EmptyReply, FileError, InputError, Rejected, Truncated
 from telerole.evaluation.evaluate import evaluate
 from telerole.folder import config_of
+from telerole.persona import Role
 from telerole.session import Usage
 from telerole.synthesis.extract import extract
 from telerole.trained import Trained
@@ -388,6 +392,54 @@ def test_what_a_backend_of_ones_own_calls_its_weights_stays_out_of_the_run(scena
     assert "weights" not in config_of(tmp_path / "run")
 
 
+@pytest.mark.parametrize(
+    ("told", "role", "right", "learned"),
+    [("candidate", "salesperson", "trained", "merchant"), ("trained", "merchant", "candidate", "salesperson")],
+)
+def test_a_model_that_learned_one_side_is_not_told_as_if_it_had_learned_the_other(
+    tmp_path: Path, told: str, role: Role, right: str, learned: Role
+) -> None:
+    model = LocalBackend(learner(tmp_path / "t", learned))
+    minded = MindedMerchant(InRole(model, "merchant"), trained=True)
+    fault = (
+        f"'{told}+{model.name}': was fine-tuned on the {learned}'s words, as its training.json says; it sits in the "
+        f"{learned}'s chair, as {right}+{model.name}"
+    )
+    for guest in (f"{told}+{model.name}", Candidate(model) if role == "salesperson" else minded):
+        with pytest.raises(InputError, match=re.escape(fault)):
+            Chairs().seat(guest, role)
+    assert Chairs().seat(f"{right}+{model.name}", learned).name == f"{right}+{model.name}"
+
+
+@pytest.mark.parametrize(
+    ("told", "role", "learned"),
+    [
+        ("", "salesperson", "merchant"),
+        ("prompted+", "salesperson", "merchant"),
+        ("", "merchant", "salesperson"),
+        ("plain+", "merchant", "salesperson"),
+    ],
+)
+def test_under_a_prompt_for_any_model_a_fine_tuned_one_sits_in_the_others_chair(
+    tmp_path: Path, told: str, role: Role, learned: Role
+) -> None:
+    spec = f"{told}local:{learner(tmp_path / 't', learned)}"
+    assert Chairs().seat(spec, role).name == spec
+
+
+def test_a_model_that_learned_the_merchants_words_is_not_evaluated(scenario: Scenario, tmp_path: Path) -> None:
+    folder = learner(tmp_path / "t", "merchant")
+    for candidate in (f"local:{folder}", LocalBackend(folder)):
+        with pytest.raises(InputError, match=f"'candidate.local:{folder}': was fine-tuned on the merchant's words"):
+            evaluate({"A": candidate}, [scenario])
+
+
+def test_what_an_adapter_beside_a_training_learned_is_not_known(tmp_path: Path) -> None:
+    backend = LocalBackend(learner(tmp_path / "t", "merchant"), adapters={"other": tmp_path / "other.gguf"})
+    assert (backend.side, backend.with_adapter("other").side) == ("merchant", None)
+    assert LocalBackend(tmp_path / "t.gguf").side is None
+
+
 @needs_model
 async def test_an_adapter_made_for_another_model_is_named(tmp_path: Path) -> None:
     folder = trained(tmp_path / "t", 0)
@@ -523,14 +575,21 @@ def write_adapter(path: Path, seed: int, width: int = 576) -> None:
     path.write_bytes(header + bytes(-len(header) % 32) + weights)
 
 
-def trained(folder: Path, seed: int, base: str = "smollm2", method: str = "lora") -> Path:
+def trained(folder: Path, seed: int, base: str = "smollm2", method: str = "lora", side: Role = "salesperson") -> Path:
     """A finished training with a random adapter."""
     folder.mkdir()
-    facts = {"base": base, "method": method, "side": "salesperson", "seed": seed, "epochs": 1, "steps": 1, "rows": 1}
+    facts = {"base": base, "method": method, "side": side, "seed": seed, "epochs": 1, "steps": 1, "rows": 1}
     record = Trained.model_validate(facts | {"data": "0", "loss": 1.0})
     (folder / "training.json").write_text(record.model_dump_json())
     write_adapter(folder / "adapter.gguf", seed)
     return folder
+
+
+def learner(folder: Path, side: Role) -> Path:
+    """A training on that side's words whose base cannot be loaded."""
+    base = folder.with_suffix(".gguf")
+    base.write_bytes(b"GGUF")
+    return trained(folder, 0, str(base), side=side)
 
 
 def needed_model() -> Path:

@@ -124,12 +124,7 @@ class Candidate(InRole):
     """
 
     def __init__(self, backend: Backend, sampling: Sampling | None = None) -> None:
-        super().__init__(backend, "salesperson", sampling or Sampling(), _candidate, guarded=False)
-
-    @property
-    def name(self) -> str:
-        """``candidate+`` and the backend's name."""
-        return f"candidate+{self.backend.name}"
+        super().__init__(backend, "salesperson", sampling or Sampling(), _candidate, guarded=False, told="candidate")
 
 
 class Prompted(Candidate):
@@ -139,12 +134,7 @@ class Prompted(Candidate):
     """
 
     def __init__(self, backend: Backend, sampling: Sampling | None = None) -> None:
-        InRole.__init__(self, backend, "salesperson", sampling or Sampling(), _prompted, guarded=False)
-
-    @property
-    def name(self) -> str:
-        """``prompted+`` and the backend's name."""
-        return f"prompted+{self.backend.name}"
+        InRole.__init__(self, backend, "salesperson", sampling or Sampling(), _prompted, guarded=False, told="prompted")
 
 
 def added(usage: Usage | None, more: Usage | None) -> Usage | None:

@@ -33,7 +33,7 @@ class LocalBackend:
     ``adapter.gguf``. `context` is the most tokens one request may take, prompt and answer together; `slots` is how many
     requests are worked on at once, each with a context of its own in memory; `threads` is how many cores they share.
     More threads than there are idle cores make it many times slower. `adapters` are LoRA files (GGUF) by name: see
-    `with_adapter`.
+    `with_adapter`. `side` is whose words the training in a folder learned, None for any other model.
 
     On one thread the default model gives the same request with the same seed the same answer, whatever was asked
     before or is asked at the same time. More threads, and the number formats of some other models, round differently
@@ -58,6 +58,7 @@ class LocalBackend:
                 raise InputError(f"{name} must be at least 1, not {value}")
         self._model = model
         file, self._adapter = _files(model)
+        self.side = read_trained(model).side if model is not None and Path(model).is_dir() else None
         self.adapters = {name: Path(adapter) for name, adapter in (adapters or {}).items()}
         self._through: str | None = None
         self._engine = Engine(Shape(file, threads, context, slots))
@@ -96,7 +97,7 @@ class LocalBackend:
             known = ", ".join(self.adapters) or "none"
             raise InputError(f"{self.name} has no adapter {name!r}{nearest(name, self.adapters)}; it has: {known}")
         other = copy.copy(self)
-        other._through, other._adapter = name, self.adapters[name]
+        other._through, other._adapter, other.side = name, self.adapters[name], None
         return other
 
     def beside(self, others: Iterable[object]) -> LocalBackend:
