@@ -23,7 +23,8 @@ class Trained(Record):
 
     `base` is a model hub's name, a folder, a GGUF file, or ``smollm2``, the small default model; `side` whose words it
     learned. `loss` and `validation_loss` are means over the learned tokens, in nats, at the best checkpoint; `data` is
-    the digest of the rows, and `rows` how many there were to learn from.
+    the digest of the rows, `files` those of the files they were read from (SHA-256, as in the data card), `rows` how
+    many there were to learn from.
     """
 
     base: str
@@ -36,6 +37,7 @@ class Trained(Record):
     steps: int
     rows: int
     data: str
+    files: dict[str, str] = {}
     loss: float
     validation_loss: float | None = None
     versions: dict[str, str] = {}

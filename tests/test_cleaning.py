@@ -277,7 +277,7 @@ def test_a_filter_that_stands_twice_is_an_error(tmp_path: Path) -> None:
 
 
 def test_every_bundled_filter_is_in_the_default_chain_under_its_own_name() -> None:
-    assert sorted(Chain.read().names) == sorted(HOMES)
+    assert sorted(one.name for one in Chain.read().filters) == sorted(HOMES)
 
 
 def test_what_is_no_run_or_was_not_cleaned_is_said_so(tmp_path: Path, run: Path, sessions: list[Session]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from random import Random
+from shutil import copyfile, copytree
 from typing import Any
 
 import pytest
@@ -37,7 +38,10 @@ from telerole.backends.openai import OpenAIBackend
 from telerole.errors import FileError, Rejected
 from telerole.journal import line, lines, parse, replace
 from telerole.persona import Role
+from telerole.postprocess.chain import Chain
 from telerole.postprocess.cleaning import clean
+from telerole.postprocess.openings import Openings
+from telerole.postprocess.repetition import Repetition
 from telerole.postprocess.shingles import jaccard, shingles
 from telerole.prompts import HANG_UP
 from telerole.records import Language, load
@@ -47,7 +51,7 @@ from telerole.testing import FakeServer
 from telerole.training import export as exporting
 from telerole.training.card import Card, markdown
 from telerole.training.encoding import read_chats
-from telerole.training.export import NO_LINE, NOT_ASKED, export
+from telerole.training.export import NO_LINE, NOT_ASKED, UNFINISHED, export
 from telerole.training.formats import Format
 from telerole.training.masks import PROBE, spans, turn_mark, with_generation_marks
 from telerole.training.pairs import branch, branch_each, fault
@@ -272,6 +276,10 @@ def test_what_is_no_kept_run_is_said_so(run: Path, kept: list[Triplet], tmp_path
     Simulator(seed=5).run_many(Catalog.bundled().sample(1, seed=5), out=tmp_path / "raw")
     with pytest.raises(InputError, match=r"was not cleaned yet; run `telerole clean .*raw`"):
         export(tmp_path / "raw", tmp_path / "out")
+    clean(tmp_path / "raw")
+    (tmp_path / "raw" / "funnel.json").unlink()  # as after a cleaning that was stopped
+    with pytest.raises(InputError, match=r"was not cleaned yet; run `telerole clean .*raw`"):
+        export(tmp_path / "raw", tmp_path / "out")
     with pytest.raises(InputError, match="name a run's folder"):
         export(tmp_path / "raw" / "sessions.jsonl", tmp_path / "out")
     file = tmp_path / "some.jsonl"
@@ -299,6 +307,36 @@ def test_a_data_set_is_exported_with_the_funnel_of_each_method(tmp_path: Path) -
     card = export(tmp_path / "set", tmp_path / "out").card
     assert card.funnels.keys() == {"simulation"}
     assert card.rows == card.funnels["simulation"].kept == len(rows_of(tmp_path / "out"))
+    clean(tmp_path / "set" / "simulation", chain=Chain.of([Openings(share=0.01, at_least=1)]))
+    with pytest.raises(InputError, match="its runs were cleaned anew since .* give the same `telerole synthesize`"):
+        export(tmp_path / "set", tmp_path / "out")
+    synthesize(tmp_path / "set", seed=3, language="zh")
+    assert export(tmp_path / "set", tmp_path / "out").card == card
+
+
+def test_the_card_of_a_lone_file_tells_the_cleanings_it_comes_from(
+    run: Path, kept: list[Triplet], tmp_path: Path
+) -> None:
+    replace(tmp_path / "some.jsonl", map(line, kept))
+    funnels = export(run, tmp_path / "whole").card.funnels
+    made = export(tmp_path / "some.jsonl", tmp_path / "told", funnels=funnels)
+    assert made.card.funnels == funnels
+    text = (made.path / "card.md").read_text(encoding="utf-8")
+    assert f"{funnels['run'].kept} of 30 sessions kept" in text
+    assert "likeness 88.0" in text
+    assert "No cleaning is on record" in markdown(export(tmp_path / "some.jsonl", tmp_path / "untold").card)
+    with pytest.raises(InputError, match="holds its own"):
+        export(run, tmp_path / "twice", funnels=funnels)
+
+
+def test_other_filters_and_other_settings_of_a_filter_give_a_card_another_digest(run: Path, tmp_path: Path) -> None:
+    found = set()
+    for number, filters in enumerate(([Repetition()], [Repetition(likeness=90)], [Repetition(), Openings()])):
+        path = tmp_path / str(number) / "run"
+        copytree(run, path)
+        clean(path, chain=Chain.of(filters))
+        found.add(export(path, tmp_path / str(number) / "out").card.filters)
+    assert len(found) == 3
 
 
 # --- the files -------------------------------------------------------------------------------------------------------
@@ -396,22 +434,29 @@ def test_an_export_that_breaks_off_leaves_the_earlier_one_whole(
     assert [one.name for one in tmp_path.iterdir()] == ["out"]
 
 
-def test_an_export_that_cannot_take_its_place_puts_the_earlier_one_back(
+def test_an_export_that_was_killed_is_made_anew(run: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "whole")
+    for name, files in (("begun", ()), ("made", files_of(tmp_path / "whole"))):
+        half = tmp_path / name / UNFINISHED
+        half.mkdir(parents=True)
+        (half / "train.jsonl").write_bytes(b'{"messages": [{"ro')
+        for file in files:
+            copyfile(tmp_path / "whole" / file, tmp_path / name / file)
+        export(run, tmp_path / name)
+        assert files_of(tmp_path / name) == files_of(tmp_path / "whole")
+
+
+def test_an_export_leaves_the_folder_it_is_written_to_where_it_is(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export(run, tmp_path / "out")
-    first, move = files_of(tmp_path / "out"), Path.replace
-
-    def refused(self: Path, target: Path) -> Path:
-        if ".new-" in self.name:
-            raise OSError(13, "Permission denied")
-        return move(self, target)
-
-    monkeypatch.setattr(Path, "replace", refused)
-    with pytest.raises(FileError, match="Permission denied"):
-        export(run, tmp_path / "out")
-    assert files_of(tmp_path / "out") == first
-    assert [one.name for one in tmp_path.iterdir()] == ["out"]
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for _ in range(2):
+        export(run, ".")
+        assert Path("card.json").is_file()  # from the folder that was gone to before
+    assert [*tmp_path.iterdir()] == [tmp_path / "here"]
+    monkeypatch.chdir(run)
+    assert export(".", tmp_path / "of_here").card.funnels.keys() == {"run"}
 
 
 def test_the_command_exports_and_tells_what_was_left_out(kept: list[Triplet], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ it cannot begin."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -185,6 +186,8 @@ def test_it_leaves_a_model_a_curve_and_a_record_and_no_checkpoint(whole: Path) -
     assert there == {".lock", "run.json", "losses.jsonl", "loss.svg", "model", "training.json"}
     trained = read_trained(whole)
     assert (trained.method, trained.side, trained.rows, trained.rank) == ("full", "salesperson", 8, None)
+    rows = sorted((whole.parent / "data").iterdir())
+    assert trained.files == {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in rows}
     assert not (whole / "model" / "optimizer.pt").exists()
 
 

@@ -53,6 +53,10 @@ class Data:
     seeds: Mapping[Method, int]
     funnels: Mapping[str, Funnel]
 
+    def of(self, methods: Sequence[Method]) -> list[Triplet]:
+        """What is left of these methods' triplets."""
+        return [triplet for method in methods for triplet in self.kept[method]]
+
 
 def clean_data(out: Path, extraction: Sequence[Seed], simulation: Sequence[Seed]) -> Data:
     """The three data sets, each with a run folder in `out`.

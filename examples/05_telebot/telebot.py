@@ -37,10 +37,9 @@ from telerole.evaluation.played import played_in
 from telerole.evaluation.results import Evaluation
 from telerole.evaluation.sampling import to_read
 from telerole.evaluation.scenarios import held_out
-from telerole.persona import Role
 from telerole.report import Shown, write_report
 from telerole.scenario import Scenario
-from telerole.session import Method, Triplet
+from telerole.session import Method
 from telerole.synthesis.dataset import Shares
 from telerole.synthesis.table import row
 from telerole.trained import MODEL
@@ -80,17 +79,6 @@ SMALL = Size(seeds=(1,), training=SHORT, adapters=SHORT, pairs=1, trials=1, scen
 TINY = replace(SMALL, scenarios=1, rows=2, max_turns=6)
 
 
-@dataclass(frozen=True)
-class Arm:
-    """A model to be fine-tuned, into ``<out>/<name>``."""
-
-    out: Path
-    name: str
-    triplets: Sequence[Triplet]
-    side: Role
-    settings: Settings
-
-
 def main() -> None:
     """The whole chain, top to bottom; each step leaves a folder, and a folder that is whole is not made again."""
     given = options()
@@ -100,12 +88,18 @@ def main() -> None:
 
     data = make_data(out / "data")
     everything = adapters.every_call(given.adapters)
-    both = [Arm(given.adapters, side, few(everything, size.rows), side, size.adapters) for side in adapters.SIDES]
+    both = [
+        adapters.Model(
+            given.adapters, side, few(everything.of(corpus.METHODS), size.rows), everything.funnels, side, size.adapters
+        )
+        for side in adapters.SIDES
+    ]
     arms = [
-        Arm(
+        adapters.Model(
             out / "models",
             f"{name}, seed {seed}",
-            few([triplet for method in methods for triplet in data.kept[method]], size.rows),
+            few(data.of(methods), size.rows),
+            {method: data.funnels[method] for method in methods},
             "salesperson",
             size.training.model_copy(update={"seed": seed}),
         )
@@ -158,9 +152,9 @@ def few(found: Sequence[T], most: int | None) -> list[T]:
     return [found[number * len(found) // count] for number in range(count)]
 
 
-def fine_tune(arm: Arm) -> Path:
+def fine_tune(model: adapters.Model) -> Path:
     """A finished training, and adapter and base merged: one file, which answers faster."""
-    folder = adapters.fine_tune(arm.triplets, arm.out, arm.name, arm.side, arm.settings)
+    folder = adapters.fine_tune(model)
     if not (folder / MODEL).exists():
         merge(folder)
     return folder

@@ -80,9 +80,9 @@ class Chain:
         return cls.of(made)
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def filters(self) -> tuple[Filter, ...]:
         """Every filter in the order in which it is asked."""
-        return tuple(one.name for one in (*self.rewriters, *self.sessions, *self.corpus, *self.model))
+        return (*self.rewriters, *self.sessions, *self.corpus, *self.model)
 
 
 def _filter(entry: Any) -> tuple[Filter | None, list[str]]:

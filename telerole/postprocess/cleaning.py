@@ -167,8 +167,9 @@ class Tally:
         """The counts as a funnel: how many sessions came to each filter."""
         stages: list[Stage] = []
         seen = self.sessions
-        for name in (name for name in self.chain.names if name not in left_out):
-            gone = {"rejected": self.rejected[name], "unjudged": self.unjudged[name]}
-            stages.append(Stage(filter=name, seen=seen, rewritten=self.rewritten[name], **gone))
+        for one in (one for one in self.chain.filters if one.name not in left_out):
+            gone = {"rejected": self.rejected[one.name], "unjudged": self.unjudged[one.name]}
+            did = {"seen": seen, "rewritten": self.rewritten[one.name], **gone}
+            stages.append(Stage(filter=one.name, settings=one.model_dump(mode="json"), **did))
             seen -= sum(gone.values())
         return Funnel(sessions=self.sessions, kept=kept, stages=tuple(stages), left_out=left_out)

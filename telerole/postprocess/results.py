@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, suppress
 from io import BufferedWriter
 from pathlib import Path
 from shutil import rmtree
-from typing import Self
+from typing import Any, Self
 
 import orjson
 
@@ -55,6 +55,7 @@ class Stage(Record):
     """One filter's share: the sessions that came to it, those it changed or rejected, and those it could not judge."""
 
     filter: str
+    settings: dict[str, Any] = {}
     seen: int
     rewritten: int = 0
     rejected: int = 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from telerole import __version__
 from telerole.persona import Role
-from telerole.postprocess.results import Funnel
+from telerole.postprocess.results import Funnel, Stage
 from telerole.records import Language, Record
 from telerole.report.markdown import document
 from telerole.report.shape import Cell, Column, Points, Report, Section, Statement, Table, columns, plain_table
@@ -57,7 +58,7 @@ class Share(Record):
 class Card(Record):
     """The card. `table1` counts as seeds the sources that gave a session here; `funnels` are those of the cleanings.
 
-    `filters` is a digest of which filters the cleanings had, in their order; their settings are not on record.
+    `filters` is a digest of which filters the cleanings had, in their order, and of their settings.
     `provenance` counts the sessions by who sat in each chair; `left_out` those that gave no row, by why; `files` are
     the SHA-256 digests of the rows' files.
     """
@@ -114,15 +115,21 @@ class Counting:
 
 
 def filters_digest(funnels: Mapping[str, Funnel]) -> str:
-    """Ten hex digits over the filters of each cleaning, in their order, those that were not asked too."""
-    names = {name: [[stage.filter for stage in one.stages], one.left_out] for name, one in sorted(funnels.items())}
-    return hashlib.sha256(repr(names).encode()).hexdigest()[:10]
+    """Ten hex digits over the filters of each cleaning and their settings, those that were not asked too."""
+    had = {
+        name: [[[stage.filter, stage.settings] for stage in one.stages], one.left_out] for name, one in funnels.items()
+    }
+    return hashlib.sha256(json.dumps(had, sort_keys=True).encode()).hexdigest()[:10]
 
 
-def digest(file: Path) -> str:
-    """The file's SHA-256."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+def digest(*files: Path) -> str:
+    """The SHA-256 of the files, one after the other."""
+    whole = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as opened:
+            while block := opened.read(2**20):
+                whole.update(block)
+    return whole.hexdigest()
 
 
 def markdown(card: Card) -> str:
@@ -182,12 +189,16 @@ def _table1(card: Card) -> Table:
 
 
 def _funnel(name: str, funnel: Funnel) -> Table:
-    heads = columns(("filter",), ("came to it", "rewritten", "rejected", "not judged"))
+    heads = columns(("filter", "settings"), ("came to it", "rewritten", "rejected", "not judged"))
     rows: list[tuple[object, ...]] = [
-        (one.filter, one.seen, one.rewritten, one.rejected, one.unjudged) for one in funnel.stages
+        (one.filter, _settings(one), one.seen, one.rewritten, one.rejected, one.unjudged) for one in funnel.stages
     ]
-    rows += [(f"{one} (not asked: no model)", "–", "–", "–", "–") for one in funnel.left_out]
+    rows += [(f"{one} (not asked: no model)", *["–"] * 5) for one in funnel.left_out]
     return _plain(f"{name}: {funnel.kept} of {funnel.sessions} sessions kept", heads, rows)
+
+
+def _settings(stage: Stage) -> str:
+    return ", ".join(f"{name} {value}" for name, value in stage.settings.items()) or "–"
 
 
 def _provenance(card: Card) -> Table:

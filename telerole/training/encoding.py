@@ -14,7 +14,7 @@ from telerole.backends.base import Message
 from telerole.errors import FileError, InputError
 from telerole.persona import Role
 from telerole.records import load, raw_records
-from telerole.training.card import CARD, Card
+from telerole.training.card import CARD, Card, digest
 from telerole.training.masks import with_generation_marks
 
 if TYPE_CHECKING:
@@ -36,11 +36,12 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class Chats:
-    """What is learned from, what it is validated on, and whose words are learned."""
+    """What is learned from, what it is validated on, whose words are learned, and the SHA-256 digest of each file."""
 
     train: list[Chat]
     validation: list[Chat]
     side: Role
+    files: dict[str, str]
 
     @property
     def digest(self) -> str:
@@ -93,7 +94,8 @@ def read_chats(data: Path | str, side: Role | None = None) -> Chats:
         asked = f", and {side} is asked for" if side else ""
         raise InputError(f"{data}: holds rows of {' and '.join(sorted(sides))}{asked}; export the side to be learned")
     learned = side or (sides.pop() if sides else "salesperson")
-    return Chats(found, held_out, learned)
+    files = {file.name: digest(file) for file in (train, validation) if file == train or held_out}
+    return Chats(found, held_out, learned, files)
 
 
 def encode(chats: Sequence[Chat], tokenizer: Any) -> list[Encoded]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -25,6 +24,7 @@ from telerole.postprocess.results import Funnel
 from telerole.progress import Bar, Silent
 from telerole.records import load
 from telerole.session import Triplet
+from telerole.synthesis.table import METHODS
 from telerole.training.card import CARD, TEXT, Card, Counting, Request, digest, filters_digest, markdown
 from telerole.training.formats import Format, lines
 from telerole.training.masks import turn_mark
@@ -34,6 +34,7 @@ from telerole.training.rows import row_of
 from telerole.training.splits import Groups, Split
 
 FILES: dict[Split, str] = {"train": "train.jsonl", "validation": "validation.jsonl"}
+UNFINISHED = ".unfinished"
 NO_PAIRS = (
     "holds nothing to make preference pairs of. They come from replies of the {side} that were refused while a call "
     "was played and made good by a later try, and from rejected sessions that part from a kept one at the faulty line: "
@@ -75,17 +76,21 @@ class Kept:
         if not (run / "run.json").is_file():
             raise InputError(f"{run}: is neither a run folder nor a data set nor a .jsonl file of triplets")
         if folder.config_of(run).get("stage") == "synthesize":
-            if not (run / "dataset.jsonl").is_file():
-                raise InputError(f"{run}: the data set is not finished; give the same `telerole synthesize` again")
-            return cls(run / "dataset.jsonl", tuple(sorted(file.parent for file in run.glob("*/run.json"))))
-        if not (run / "kept.jsonl").is_file():
-            raise InputError(f"{run}: was not cleaned yet; run `telerole clean {run}`")
-        kept = cls(run / "kept.jsonl", (run,))
-        for funnel in kept.funnels().values():
-            if (held := len(runs.read(run))) != funnel.sessions:
-                seen = f"{funnel.sessions} when it was cleaned"
-                raise InputError(f"{run}: holds {held} sessions, and {seen}; run `telerole clean {run}`")
-        return kept
+            return cls._of_dataset(run)
+        _check_cleaned(run)
+        return cls(run / "kept.jsonl", (run,))
+
+    @classmethod
+    def _of_dataset(cls, path: Path) -> Kept:
+        advice = "give the same `telerole synthesize` again"
+        if not (path / "dataset.jsonl").is_file():
+            raise InputError(f"{path}: the data set is not finished; {advice}")
+        parts = tuple(path / method for method in METHODS if (path / method / "run.json").is_file())
+        for run in parts:
+            _check_cleaned(run)
+        if digest(path / "dataset.jsonl") != digest(*(run / "kept.jsonl" for run in parts)):
+            raise InputError(f"{path}: its runs were cleaned anew since the data set was finished; {advice}")
+        return cls(path / "dataset.jsonl", parts)
 
     def of_ids(self, ids: Container[str]) -> Iterator[Triplet]:
         """The triplets of these sessions."""
@@ -105,8 +110,16 @@ class Kept:
 
     def funnels(self) -> dict[str, Funnel]:
         """The funnel of each cleaning, by the run folder's name."""
-        files = {run.name: run / "funnel.json" for run in self.runs}
-        return {name: load(file, Funnel)[0] for name, file in files.items() if file.is_file()}
+        return {run.resolve().name: load(run / "funnel.json", Funnel)[0] for run in self.runs}
+
+
+def _check_cleaned(run: Path) -> None:
+    """See that all of the run went through its cleaning, or say to clean it."""
+    if not all((run / name).is_file() for name in ("kept.jsonl", "funnel.json")):
+        raise InputError(f"{run}: was not cleaned yet; run `telerole clean {run}`")
+    cleaned = load(run / "funnel.json", Funnel)[0].sessions
+    if (held := len(runs.read(run))) != cleaned:
+        raise InputError(f"{run}: holds {held} sessions, and {cleaned} when it was cleaned; run `telerole clean {run}`")
 
 
 def export(
@@ -118,6 +131,7 @@ def export(
     held_out: float = 0.1,
     seed: int = 0,
     branch: str | Backend | None = None,
+    funnels: Mapping[str, Funnel] | None = None,
     budget: Budget | None = None,
     cassette: Cassette | None = None,
     progress: bool = False,
@@ -128,15 +142,18 @@ def export(
     words are learned; `held_out` the share of sessions for validation, by whole groups (`splits.Groups`): without any
     there is no ``validation.jsonl``. Sessions that hold something private, a mark by which models tell turns apart, a
     piece of a persona or of the script recited (six words or ten characters in a row), or no words of the side are left
-    out and counted, and so are those of a lone file that a bundled filter of single
-    sessions rejects. `branch` is a model, asked for worse lines where the format is ``preference``.
+    out and counted, and so are those of a lone file that a bundled filter of single sessions rejects. `branch` is a
+    model, asked for worse lines where the format is ``preference``; `funnels` are, by name, the cleanings that the
+    triplets of a lone file come from, for its card.
 
-    `out` must be new, or made by the same call, which is then done anew; it is there whole or not at all.
+    `out` must be new, or made by the same call, which is then done anew; what is there stays until the new is whole.
     Raises `InputError` for what cannot be exported, `FileError` for a broken line.
     """
     kept, path = Kept.of(Path(run)), Path(out)
     if branch is not None and format != "preference":
         raise InputError(f"branch: other lines are for the format 'preference', not {format!r}")
+    if funnels and kept.runs:
+        raise InputError(f"funnels: {run} holds its own; they are for a lone file")
     named = branch if branch is None or isinstance(branch, str) else branch.name
     asked = Request(run=str(run), format=format, side=side, held_out=held_out, seed=seed, branch=named)
     _check_out(path, asked)
@@ -156,7 +173,8 @@ def export(
         raise InputError(f"{kept.file}: gives no row: {why}")
     with _replacing(path) as unfinished:
         counting = _write_rows(unfinished, kept, sides, worse, asked)
-        card = _card(unfinished, asked, kept, sides, counting, sieve.left_out)
+        cleaned = kept.funnels() if kept.runs else dict(funnels or {})
+        card = _card(unfinished, asked, kept, sides, counting, sieve.left_out, cleaned)
         (unfinished / TEXT).write_text(markdown(card), encoding="utf-8")
         (unfinished / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return Exported(path, card)
@@ -244,9 +262,14 @@ def _write_rows(path: Path, kept: Kept, sides: Mapping[str, Split], worse: Pairs
 
 
 def _card(
-    path: Path, asked: Request, kept: Kept, sides: Mapping[str, Split], counting: Counting, left_out: Counter[str]
+    path: Path,
+    asked: Request,
+    kept: Kept,
+    sides: Mapping[str, Split],
+    counting: Counting,
+    left_out: Counter[str],
+    funnels: dict[str, Funnel],
 ) -> Card:
-    funnels = kept.funnels()
     return Card(
         request=asked,
         shares=counting.shares(),
@@ -263,7 +286,7 @@ def _check_out(out: Path, asked: Request) -> None:
     """See that `out` can be written: it is new, or was made by the same call."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; name a folder")
-    there = {file.name for file in out.iterdir()} if out.is_dir() else set[str]()
+    there = {file.name for file in out.iterdir()} - {UNFINISHED} if out.is_dir() else set[str]()
     if not there:
         return
     if CARD not in there or there - {CARD, TEXT, *FILES.values()}:
@@ -280,22 +303,24 @@ def _check_out(out: Path, asked: Request) -> None:
 
 @contextmanager
 def _replacing(out: Path) -> Iterator[Path]:
-    """A folder that takes the place of `out` once it is whole; after a fault nothing of it is left."""
-    out = out.resolve()
-    made, old = (out.with_name(f".{out.name}.{name}-{os.getpid()}") for name in ("new", "old"))
+    """A folder whose files take the place of those in `out` once they are whole; after a fault nothing of it is left.
+
+    `out` itself stays: it may be the folder that somebody's shell stands in, or a disk of its own.
+    """
+    made, is_new = out / UNFINISHED, not out.exists()
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        for path in (made, old):
-            rmtree(path, ignore_errors=True)
-        made.mkdir()
+        rmtree(made, ignore_errors=True)
+        made.mkdir(parents=True)
         yield made
-        if out.exists():
-            out.replace(old)
-        made.replace(out)
+        for name in (*FILES.values(), TEXT, CARD):  # the card, which says what the others hold, is the last
+            if (made / name).exists():
+                (made / name).replace(out / name)
+            else:
+                (out / name).unlink(missing_ok=True)
     except OSError as error:
-        if old.exists() and not out.exists():
-            old.replace(out)
         raise FileError(out, [f"cannot be written: {error.strerror}; name another folder"]) from None
     finally:
         rmtree(made, ignore_errors=True)
-        rmtree(old, ignore_errors=True)
+        if is_new:
+            with suppress(OSError):  # it is not empty
+                out.rmdir()

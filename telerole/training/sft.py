@@ -182,6 +182,7 @@ def _finish(
         steps=best.step,
         rows=rows,
         data=chats.digest,
+        files=chats.files,
         loss=_loss_to(best, steps),
         validation_loss=best.validation_loss,
         versions={name: version(name) for name in LIBRARIES},
