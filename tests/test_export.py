@@ -308,7 +308,7 @@ def test_a_data_set_is_exported_with_the_funnel_of_each_method(tmp_path: Path) -
     assert card.funnels.keys() == {"simulation"}
     assert card.rows == card.funnels["simulation"].kept == len(rows_of(tmp_path / "out"))
     clean(tmp_path / "set" / "simulation", chain=Chain.of([Openings(share=0.01, at_least=1)]))
-    with pytest.raises(InputError, match="its runs were cleaned anew since .* give the same `telerole synthesize`"):
+    with pytest.raises(InputError, match=r"its runs were cleaned anew since .* give the same `telerole synthesize`"):
         export(tmp_path / "set", tmp_path / "out")
     synthesize(tmp_path / "set", seed=3, language="zh")
     assert export(tmp_path / "set", tmp_path / "out").card == card

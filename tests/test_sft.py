@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
@@ -172,6 +173,35 @@ def test_the_loss_is_that_of_the_whole_logits_at_the_learned_tokens(tiny: str, w
 
 
 # A training
+
+
+def test_a_long_rows_activations_are_computed_twice_and_the_curve_stays_the_same(
+    tiny: str, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers.models.llama.modeling_llama import LlamaMLP
+
+    from telerole.training import trainer
+
+    rows = written(tmp_path / "rows.jsonl", [chat(1), chat(2, said="Hello " * 40)])
+    short, long = map(len, encode(read_chats(rows).train, tokenizer))
+    assert short < long
+    times: list[int] = []
+    forward = LlamaMLP.forward
+
+    def counted(self: Any, x: Any) -> Any:
+        times.append(x.shape[1])
+        return forward(self, x)
+
+    monkeypatch.setattr(LlamaMLP, "forward", counted)
+    for most_kept in (0, short, long):
+        formats = trainer.Numbers(False, torch.float32, most_kept)
+        monkeypatch.setattr(trainer, "numbers", lambda *given, formats=formats: formats)
+        times.clear()
+        train(rows, tmp_path / str(most_kept), base=tiny, settings=TINY.model_copy(update={"epochs": 1}))
+        twice = {length: 1 + (length > most_kept) for length in (short, long)}
+        assert Counter(times) == {length: 2 * count for length, count in twice.items()}  # the model has two layers
+    found = [losses(tmp_path / str(most_kept)) for most_kept in (0, short, long)]
+    assert found[0] == found[1] == found[2]
 
 
 def test_a_tiny_set_is_learned_by_heart(whole: Path) -> None:
@@ -691,5 +721,5 @@ def test_on_a_gpu_a_large_model_is_kept_in_bfloat16_and_its_activations_are_not(
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
-    assert numbers(full=False, size=7 * 10**9) == Numbers(short=True, weights=torch.bfloat16, twice=True)
+    assert numbers(full=False, size=7 * 10**9) == Numbers(short=True, weights=torch.bfloat16, most_kept=0)
     assert numbers(full=True, size=7 * 10**9).weights == torch.float32

@@ -41,7 +41,7 @@ def train(
     epochs: Annotated[float | None, typer.Option(help="How many times all rows are seen (3).")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Rows a step (4).")] = None,
     max_length: Annotated[
-        int | None, typer.Option(min=1, help="Tokens of the longest row (2048); over is an error.")
+        int | None, typer.Option(min=1, help="Tokens of the longest row (4096); over is an error.")
     ] = None,
     skip_long: Annotated[bool | None, typer.Option("--skip-long/--no-skip-long", help="Leave longer rows out.")] = None,
     patience: Annotated[int | None, typer.Option(min=1, help="Validations without progress to stop after (3).")] = None,

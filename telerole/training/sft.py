@@ -49,7 +49,7 @@ class Settings(Record):
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     epochs: Annotated[float, Field(gt=0)] = 3.0
     batch: Count = 4
-    max_length: Count = 2048
+    max_length: Count = 4096
     skip_long: bool = False
     seed: int = 0
     patience: Count = 3

@@ -28,7 +28,8 @@ from telerole.training.encoding import IGNORED, Encoded
 if TYPE_CHECKING:
     from telerole.training.sft import Settings
 
-LARGE = 10**9  # weights; above it activations are computed twice rather than kept
+LARGE = 10**9  # weights; the activations of larger models are computed twice rather than kept
+LONG = 2048  # tokens; so are those of longer rows
 WARM_UP = 0.05  # share of the steps
 
 
@@ -36,12 +37,13 @@ WARM_UP = 0.05  # share of the steps
 class Numbers:
     """The number formats of a training: bfloat16 in products (`short`) where the hardware has it, and of the weights.
 
-    `twice` says to compute activations a second time rather than keep them: a third more time, half of the memory.
+    The activations of a row of more than `most_kept` tokens are computed a second time rather than kept: a third more
+    time, half of the memory.
     """
 
     short: bool
     weights: torch.dtype
-    twice: bool
+    most_kept: int
 
 
 def numbers(full: bool, size: int = 0) -> Numbers:
@@ -49,7 +51,7 @@ def numbers(full: bool, size: int = 0) -> Numbers:
     cuda = torch.cuda.is_available()
     short = torch.cuda.is_bf16_supported() if cuda else torch.cpu._is_avx512_bf16_supported()
     weights = torch.bfloat16 if cuda and short and not full else torch.float32
-    return Numbers(short, weights, twice=size > LARGE or not (cuda or short))
+    return Numbers(short, weights, most_kept=0 if size > LARGE or not (cuda or short) else LONG)
 
 
 def only_one_gpu() -> None:
@@ -106,14 +108,15 @@ class Tuning(SFTTrainer):
         hear: Callable[[Step], None],
     ) -> None:
         train, validation = map(_dataset, rows)
-        plan = Plan.of(settings, len(train))
+        plan, formats = Plan.of(settings, len(train)), numbers(settings.full, model.num_parameters())
+        self.most_kept = formats.most_kept
         self.out, self.curve, self.hear = out, curve, hear
         self.patience = settings.patience
         self._tokens, self._since = 0, time.monotonic()
         self._unwritten: Step | None = None
         super().__init__(
             model=model,
-            args=_arguments(settings, plan, out, numbers(settings.full, model.num_parameters())),
+            args=_arguments(settings, plan, out, formats),
             train_dataset=train,
             eval_dataset=validation if len(validation) else None,
             processing_class=tokenizer,
@@ -132,6 +135,9 @@ class Tuning(SFTTrainer):
         labels = inputs["labels"][:, 1:]
         before = (labels != IGNORED).any(0).nonzero().squeeze(-1)
         inputs = {name: value for name, value in inputs.items() if name != "labels"}
+        for layer in model.modules():
+            if hasattr(layer, "gradient_checkpointing"):
+                layer.gradient_checkpointing = inputs["input_ids"].numel() > self.most_kept
         logits = model(**inputs, use_cache=False, logits_to_keep=before).logits
         loss = torch.nn.functional.cross_entropy(
             logits.float().flatten(0, 1), labels[:, before].flatten(), ignore_index=IGNORED, reduction="sum"
@@ -243,7 +249,7 @@ def _arguments(settings: Settings, plan: Plan, out: Path, numbers: Numbers) -> S
         data_seed=settings.seed,
         use_cpu=not torch.cuda.is_available(),
         bf16=numbers.short,
-        gradient_checkpointing=numbers.twice,
+        gradient_checkpointing=True,  # row by row, as its length asks for
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
         logging_steps=1,
