@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +57,18 @@ async def play(
     named(candidates, "candidate")
     named(merchants, "merchant")
     found = []
-    for system, candidate in candidates.items():
-        for merchant, called in merchants.items():
-            simulator = Simulator(as_candidate(candidate), called, seed=seed, max_turns=max_turns, **tools)
+    async with AsyncExitStack() as opened:
+        simulators: dict[tuple[str, str], Simulator] = {}
+        for system, merchant in product(candidates, merchants):  # who cannot sit there is told before a call is played
+            chairs = as_candidate(candidates[system]), merchants[merchant]
+            simulators[system, merchant] = simulator = Simulator(*chairs, seed=seed, max_turns=max_turns, **tools)
+            opened.push_async_callback(simulator.aclose)
+        for (system, merchant), simulator in simulators.items():
             folder = out / system / merchant if out else None
-            try:
-                run = await simulator.arun_many(
-                    scenarios, trials=trials, concurrency=concurrency, out=folder, progress=progress
-                )
-            finally:
-                await simulator.aclose()
+            run = await simulator.arun_many(
+                scenarios, trials=trials, concurrency=concurrency, out=folder, progress=progress
+            )
+            await simulator.aclose()  # frees the memory of its models for the next one's
             names = simulator.salesperson.name, simulator.merchant.name
             played = _played(system, merchant, run, scenarios)
             found.append(Plays(system, merchant, *names, played, len(scenarios) * trials, run.totals()))
