@@ -23,7 +23,7 @@ from telerole.session import Triplet
 from telerole.training.export import export
 from telerole.training.sft import Settings, train
 
-SETTINGS = Settings(epochs=3, learning_rate=5e-4, max_length=3072)
+SETTINGS = Settings(epochs=3, learning_rate=5e-4)
 SIDES: tuple[Role, ...] = ("salesperson", "merchant")
 
 

@@ -72,8 +72,8 @@ class Size:
     rows: int | None = None
 
 
-LONG = Settings(epochs=2, learning_rate=5e-4, max_length=3072)
-SHORT = Settings(epochs=1, learning_rate=5e-4, max_length=3072)
+LONG = Settings(epochs=2, learning_rate=5e-4)
+SHORT = Settings(epochs=1, learning_rate=5e-4)
 FULL = Size(seeds=(1, 2), training=LONG, adapters=adapters.SETTINGS, pairs=3, trials=3)
 SMALL = Size(seeds=(1,), training=SHORT, adapters=SHORT, pairs=1, trials=1, scenarios=4, rows=14)
 TINY = replace(SMALL, scenarios=1, rows=2, max_turns=6)
