@@ -730,6 +730,26 @@ def test_records_give_pairs_with_the_reason_and_nothing_that_only_the_speaker_kn
     assert [*loaded["train"]] == found
 
 
+def test_a_reply_refused_after_something_private_makes_a_pair_and_the_private_is_in_none(tmp_path: Path) -> None:
+    scenario = Catalog.bundled().sample(1, seed=5, language="en")[0]
+    session = Simulator(seed=5).run(scenario)
+    turns = [*session.turns]
+    turns[TURN - 1] = turns[TURN - 1].model_copy(update={"text": "Ring me on 07700 900 123, would you?"})
+    error = End(reason="backend_error", by="salesperson", detail="OutOfRole: 3 replies: leaked reasoning")
+    with RunFolder.open(tmp_path / "run", {}) as folder:
+        folder.write_scenarios([scenario])
+        for raw in (ROBOT["en"], f"{ROBOT['en']} On 07700 900 123?"):
+            folder.append(session.model_copy(update={"turns": tuple(turns[:TURN]), "end": error}), raw=raw)
+        folder.append(session.model_copy(update={"turns": tuple(turns)}))
+    clean(tmp_path / "run")
+    export(tmp_path / "run", tmp_path / "pairs", format="preference", held_out=0)
+    [row] = rows_in(tmp_path / "pairs" / "train.jsonl")
+    assert (row["turn"], row["rejected"][0]["content"]) == (TURN, ROBOT["en"])
+    [kept] = kept_of(tmp_path / "run")
+    assert (*row["prompt"], *row["chosen"]) == row_of(kept).messages[: TURN + 3]
+    assert "900" not in json.dumps(row)
+
+
 def test_a_reply_that_a_later_one_made_good_makes_a_pair_and_is_in_nothing_else(tmp_path: Path) -> None:
     scenario = Catalog.bundled().sample(1, seed=5, language="en")[0]
     good = [turn.text for turn in Simulator(seed=5).run(scenario).turns[::2]]

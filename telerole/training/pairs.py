@@ -182,6 +182,7 @@ class _Records:
     def __init__(self, side: Role, recited: Recited) -> None:
         self._side, self._recited = side, recited
         self._tries: dict[str, list[Failure]] = defaultdict(list)
+        self._played: dict[str, Triplet] = {}  # the calls of those tries, before they were cleaned
         self._rejected: dict[str, list[tuple[Row, Session]]] = defaultdict(list)
 
     def read(self, path: Path) -> None:
@@ -190,6 +191,7 @@ class _Records:
         for one in folder.tries():
             if one.by == self._side and one.raw and one.reason in REFUSED:
                 self._tries[one.id].append(one)
+        self._played |= {one.session.id: one for one in folder.triplets() if one.session.id in self._tries}
         for file in sorted((path / "rejected").glob("*.jsonl")):
             for number, line in journal.lines(file):
                 triplet = journal.parse(file, number, line, Rejection).triplet
@@ -203,19 +205,24 @@ class _Records:
     def _refused(self, triplet: Triplet) -> Iterator[Worse]:
         """Replies that were refused when the same call was played, where a later try went on from the same words."""
         session, learned = triplet.session, dict(learned_turns(row_of(triplet, self._side)))
-        for one in self._tries[session.id]:
+        for one in self._tries[session.id] if session.id in self._played else ():
             turn, speech = len(one.turns), spoken(one.raw or "", self._side)
-            same = [(said.text, said.act) for said in one.turns] == [(t.text, t.act) for t in session.turns[:turn]]
+            before = self._played[session.id].session.turns[:turn]
+            same = [(said.text, said.act) for said in one.turns] == [(said.text, said.act) for said in before]
             if same and turn in learned and self._can_be_shown(speech, triplet, turn):
                 yield Worse(turn, speech.text, f"refused in the call: {one.message}", speech.hung_up)
 
     def _can_be_shown(self, speech: Speech, triplet: Triplet, turn: int) -> bool:
-        session = triplet.session
-        if not speech.text or speech.text == session.turns[turn].text:
+        """Whether nothing in the reply is private or otherwise unfit, by what was really said before it."""
+        session, text = triplet.session, speech.text
+        if not text or text == session.turns[turn].text or turn_mark(text) is not None:
             return False
-        if self._recited.in_line(speech.text, self._side, session):
+        if self._recited.in_line(text, self._side, session):
             return False
-        return not _unfit(_cut(triplet, turn, speech.text), speech.text)
+        example = _cut(self._played[session.id], turn, text)
+        made = Privacy().rewrite(example)
+        cleaned = (made.example if made else example).session.turns
+        return [said.text for said in cleaned] == [*(said.text for said in session.turns[:turn]), text]
 
     def _parted(self, triplet: Triplet) -> Iterator[Worse]:
         """Lines at which a rejected session parts from this one, where it is that line that a filter rejects."""
