@@ -111,6 +111,7 @@ class Chairs:
         if isinstance(guest, str):
             return self._from_spec(guest, role)
         if hasattr(guest, "speak"):
+            _check_chair(guest, role)
             return self._limited(guest)
         if hasattr(guest, "generate"):
             return self._in_role(self._shared(guest), role, self.sampling)
@@ -282,6 +283,12 @@ class Chairs:
         return speaker
 
 
+def _check_chair(speaker: Speaker, role: Role) -> None:
+    """Refuse a model that plays one role in the chair of the other."""
+    if (voice := _voice(speaker)) is not None and voice.role != role:
+        raise InputError(f"{speaker.name!r} sits in the {voice.role}'s chair, not in the {role}'s")
+
+
 def _check_side(told: str | None, backend: Backend) -> None:
     """Refuse a model that learned one side's words under the prompt of those that learned the other's.
 
@@ -298,8 +305,14 @@ def _check_side(told: str | None, backend: Backend) -> None:
 
 def sampling_of(speaker: Speaker) -> Sampling | None:
     """How the replies of a model in that chair are drawn; None where no model of ours sits there."""
+    voice = _voice(speaker)
+    return None if voice is None else voice.sampling
+
+
+def _voice(speaker: Speaker) -> InRole | None:
+    """The model that words what the speaker says; None where it is no model of ours."""
     voice = speaker.voice if isinstance(speaker, MindedMerchant) else speaker
-    return voice.sampling if isinstance(voice, InRole) else None
+    return voice if isinstance(voice, InRole) else None
 
 
 @asynccontextmanager

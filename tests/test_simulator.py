@@ -26,6 +26,8 @@ from telerole import (
     Simulator,
     prompts,
 )
+from telerole.agents.merchant import MindedMerchant
+from telerole.agents.role import InRole
 from telerole.chairs import Spec, parse
 from telerole.errors import InputError, Truncated
 from telerole.outcome import outcome
@@ -159,6 +161,8 @@ def test_every_chair_takes_a_function_a_backend_a_candidate_or_a_spec(scenario: 
         ("offline:pushi", "offline", "did you mean 'pushy'?"),
         ("offline", "offline:pushy", "no offline merchant; use warm, cold"),
         (3, "offline", "cannot sit in the salesperson's chair"),
+        ("offline", Candidate(ScriptedBackend("Hm.")), "sits in the salesperson's chair"),
+        (MindedMerchant(InRole(ScriptedBackend("Hm."), "merchant")), "offline", "sits in the merchant's chair"),
     ],
 )
 def test_a_guest_that_cannot_sit_there_is_refused_with_the_right_form(

@@ -169,7 +169,7 @@ def compare(
     that was trained on the merchants' side of the same calls decides everything itself.
     """
     known: dict[str, Chair] = {PROMPTED: Prompted(LocalBackend(), SPOKEN), LINES: "offline"}
-    free = InRole(LocalBackend(merchant), "merchant", SPOKEN, called)
+    free = InRole(LocalBackend(merchant), "merchant", SPOKEN, called, told="trained")
     return evaluate(
         {
             name: known[name] if folder is None else Candidate(LocalBackend(folder), SPOKEN)
