@@ -14,7 +14,7 @@ demo: $(VENV)/.installed
 	$(BIN)/telerole demo
 
 test: $(VENV)/.testable
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 lint: $(VENV)/.checkable
 	$(BIN)/ruff check .

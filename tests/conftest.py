@@ -20,3 +20,8 @@ def scenario(request: pytest.FixtureRequest, catalog: Catalog) -> Scenario:
 @pytest.fixture(scope="session")
 def scenarios(catalog: Catalog) -> list[Scenario]:
     return catalog.sample(24, seed=5)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put those with a time limit of their own first: they take longest, and shared out, no worker waits for them."""
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)

@@ -722,4 +722,5 @@ def test_on_a_gpu_a_large_model_is_kept_in_bfloat16_and_its_activations_are_not(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
     assert numbers(full=False, size=7 * 10**9) == Numbers(short=True, weights=torch.bfloat16, most_kept=0)
+    assert numbers(full=False, size=10**8).most_kept == 2048
     assert numbers(full=True, size=7 * 10**9).weights == torch.float32

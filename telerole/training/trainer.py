@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from telerole.training.sft import Settings
 
 LARGE = 10**9  # weights; the activations of larger models are computed twice rather than kept
-LONG = 2048  # tokens; so are those of longer rows
+LONG = 2048  # tokens; so are those of longer rows, in 32 bits of half as long ones
 WARM_UP = 0.05  # share of the steps
 
 
@@ -51,7 +51,7 @@ def numbers(full: bool, size: int = 0) -> Numbers:
     cuda = torch.cuda.is_available()
     short = torch.cuda.is_bf16_supported() if cuda else torch.cpu._is_avx512_bf16_supported()
     weights = torch.bfloat16 if cuda and short and not full else torch.float32
-    return Numbers(short, weights, most_kept=0 if size > LARGE or not (cuda or short) else LONG)
+    return Numbers(short, weights, most_kept=0 if size > LARGE else LONG if cuda or short else LONG // 2)
 
 
 def only_one_gpu() -> None:
