@@ -14,7 +14,7 @@ demo: $(VENV)/.installed
 	$(BIN)/telerole demo
 
 test: $(VENV)/.testable
-	$(BIN)/pytest -n auto --dist worksteal
+	$(BIN)/pytest -n logical --dist worksteal
 
 lint: $(VENV)/.checkable
 	$(BIN)/ruff check .
