@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
 
@@ -57,10 +57,11 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The `file` of triplets that a cleaning kept, and the run folders that were cleaned; none for a file by itself."""
+    """The `file` of triplets that was kept, the run folders it comes from (none for a lone file), and their funnels."""
 
     file: Path
     runs: tuple[Path, ...] = ()
+    funnels: Mapping[str, Funnel] = field(default_factory=dict)
 
     @classmethod
     def of(cls, run: Path) -> Kept:
@@ -77,8 +78,7 @@ class Kept:
             raise InputError(f"{run}: is neither a run folder nor a data set nor a .jsonl file of triplets")
         if folder.config_of(run).get("stage") == "synthesize":
             return cls._of_dataset(run)
-        _check_cleaned(run)
-        return cls(run / "kept.jsonl", (run,))
+        return cls(run / "kept.jsonl", (run,), {run.resolve().name: _cleaning(run)})
 
     @classmethod
     def _of_dataset(cls, path: Path) -> Kept:
@@ -86,11 +86,10 @@ class Kept:
         if not (path / "dataset.jsonl").is_file():
             raise InputError(f"{path}: the data set is not finished; {advice}")
         parts = tuple(path / method for method in METHODS if (path / method / "run.json").is_file())
-        for run in parts:
-            _check_cleaned(run)
+        funnels = {run.name: _cleaning(run) for run in parts}
         if digest(path / "dataset.jsonl") != digest(*(run / "kept.jsonl" for run in parts)):
             raise InputError(f"{path}: its runs were cleaned anew since the data set was finished; {advice}")
-        return cls(path / "dataset.jsonl", parts)
+        return cls(path / "dataset.jsonl", parts, funnels)
 
     def of_ids(self, ids: Container[str]) -> Iterator[Triplet]:
         """The triplets of these sessions."""
@@ -108,18 +107,16 @@ class Kept:
         except OSError as error:
             raise FileError(self.file, [f"cannot be read: {error.strerror}"]) from None
 
-    def funnels(self) -> dict[str, Funnel]:
-        """The funnel of each cleaning, by the run folder's name."""
-        return {run.resolve().name: load(run / "funnel.json", Funnel)[0] for run in self.runs}
 
-
-def _check_cleaned(run: Path) -> None:
-    """See that all of the run went through its cleaning, or say to clean it."""
+def _cleaning(run: Path) -> Funnel:
+    """The funnel of the cleaning that all of the run went through; an `InputError` says to clean it where not."""
     if not all((run / name).is_file() for name in ("kept.jsonl", "funnel.json")):
         raise InputError(f"{run}: was not cleaned yet; run `telerole clean {run}`")
-    cleaned = load(run / "funnel.json", Funnel)[0].sessions
-    if (held := len(runs.read(run))) != cleaned:
-        raise InputError(f"{run}: holds {held} sessions, and {cleaned} when it was cleaned; run `telerole clean {run}`")
+    funnel = load(run / "funnel.json", Funnel)[0]
+    if (held := len(runs.read(run))) != funnel.sessions:
+        seen = f"{funnel.sessions} when it was cleaned"
+        raise InputError(f"{run}: holds {held} sessions, and {seen}; run `telerole clean {run}`")
+    return funnel
 
 
 def export(
@@ -154,6 +151,7 @@ def export(
         raise InputError(f"branch: other lines are for the format 'preference', not {format!r}")
     if funnels and kept.runs:
         raise InputError(f"funnels: {run} holds its own; they are for a lone file")
+    kept = replace(kept, funnels=funnels or kept.funnels)
     named = branch if branch is None or isinstance(branch, str) else branch.name
     asked = Request(run=str(run), format=format, side=side, held_out=held_out, seed=seed, branch=named)
     _check_out(path, asked)
@@ -173,8 +171,7 @@ def export(
         raise InputError(f"{kept.file}: gives no row: {why}")
     with _replacing(path) as unfinished:
         counting = _write_rows(unfinished, kept, sides, worse, asked)
-        cleaned = kept.funnels() if kept.runs else dict(funnels or {})
-        card = _card(unfinished, asked, kept, sides, counting, sieve.left_out, cleaned)
+        card = _card(unfinished, asked, kept, sides, counting, sieve.left_out)
         (unfinished / TEXT).write_text(markdown(card), encoding="utf-8")
         (unfinished / CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return Exported(path, card)
@@ -262,21 +259,15 @@ def _write_rows(path: Path, kept: Kept, sides: Mapping[str, Split], worse: Pairs
 
 
 def _card(
-    path: Path,
-    asked: Request,
-    kept: Kept,
-    sides: Mapping[str, Split],
-    counting: Counting,
-    left_out: Counter[str],
-    funnels: dict[str, Funnel],
+    path: Path, asked: Request, kept: Kept, sides: Mapping[str, Split], counting: Counting, left_out: Counter[str]
 ) -> Card:
     return Card(
         request=asked,
         shares=counting.shares(),
         left_out=dict(left_out.most_common()),
         table1=counting.table1(lambda: kept.of_ids(sides)),
-        funnels=funnels,
-        filters=filters_digest(funnels),
+        funnels=dict(kept.funnels),
+        filters=filters_digest(kept.funnels),
         provenance=counting.provenance(),
         files={name: digest(path / name) for name in FILES.values() if (path / name).is_file()},
     )

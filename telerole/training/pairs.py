@@ -191,7 +191,8 @@ class _Records:
         for one in folder.tries():
             if one.by == self._side and one.raw and one.reason in REFUSED:
                 self._tries[one.id].append(one)
-        self._played |= {one.session.id: one for one in folder.triplets() if one.session.id in self._tries}
+        if self._tries:
+            self._played |= {one.session.id: one for one in folder.triplets() if one.session.id in self._tries}
         for file in sorted((path / "rejected").glob("*.jsonl")):
             for number, line in journal.lines(file):
                 triplet = journal.parse(file, number, line, Rejection).triplet
